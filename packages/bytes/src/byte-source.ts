@@ -1,0 +1,18 @@
+/**
+ * A single-use sequence of byte chunks: the one streaming primitive of Waltz.
+ *
+ * - Nothing is opened before the first `next()`.
+ * - `return()` releases everything, at any moment and in any state; `for await` calls it for you.
+ * - A chunk belongs to its consumer once yielded: producers do not reuse the memory.
+ * - Empty chunks are never yielded.
+ */
+export type ByteSource = AsyncIterable<Uint8Array>
+
+/** Turns one source into another: a codec, a cipher, a checksum, a rate limit. */
+export type ByteStage = (source: ByteSource) => ByteSource
+
+/** Half-open, in bytes. `end` undefined means "to the end of the object". */
+export interface ByteRange {
+  readonly start: number
+  readonly end?: number
+}

@@ -1,0 +1,57 @@
+import type { Transform } from 'node:stream'
+import type { ByteSource } from './byte-source.ts'
+
+/**
+ * Runs a source through a Node transform such as those of `node:zlib`, feeding it while its output is consumed, so
+ * that the transform's own thread works concurrently. The transform is made on the first pull and destroyed at the
+ * end, whatever the end is; an error of the source wins over the error it causes in the transform.
+ */
+export async function* throughNodeTransform(source: ByteSource, create: () => Transform): AsyncGenerator<Uint8Array, void, undefined> {
+  const transform = create()
+  let sourceFailure: { readonly error: unknown } | undefined
+  let closed = false
+
+  const feed = async (): Promise<void> => {
+    try {
+      for await (const chunk of source) {
+        if (closed) return
+        if (!transform.write(chunk)) await drained(transform)
+        if (closed) return
+      }
+      transform.end()
+    } catch (error) {
+      if (closed) return
+      sourceFailure = { error }
+      transform.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  // An early error must not be an unhandled 'error' event before the reading side attaches.
+  transform.on('error', () => undefined)
+  const feeding = feed()
+  try {
+    for await (const chunk of transform as AsyncIterable<Uint8Array>) if (chunk.length > 0) yield chunk
+  } catch (error) {
+    throw sourceFailure === undefined ? error : sourceFailure.error
+  } finally {
+    closed = true
+    transform.destroy()
+    await feeding
+  }
+}
+
+/** Resolves when the transform takes more input, or is gone. */
+function drained(transform: Transform): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      transform.off('drain', done)
+      transform.off('close', done)
+      resolve()
+    }
+    if (transform.destroyed) resolve()
+    else {
+      transform.on('drain', done)
+      transform.on('close', done)
+    }
+  })
+}

@@ -1,0 +1,1 @@
+export type { BlockNumber, Lsn, SystemIdentifier, TimelineId, WalFileName } from './names.ts'
