@@ -22,6 +22,8 @@ export interface CodecOptions {
   readonly level?: number
   /** Blocks being compressed or decompressed at once, for codecs that work by the block. */
   readonly blocksInFlight?: number
+  /** Bytes of content in one block, for codecs that work by the block. */
+  readonly blockBytes?: number
 }
 
 /** Names known to this process. Implementations load on first use, so a native module is paid for only when needed. */

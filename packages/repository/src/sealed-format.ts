@@ -1,4 +1,6 @@
-import type { ByteSource } from '@waltz/bytes'
+import { coalesce, type ByteSource } from '@waltz/bytes'
+import type { Codec, CodecRegistry } from '@waltz/codecs'
+import { Fault } from '@waltz/errors'
 
 /** A cipher, already holding its key. The seam for `@waltz/crypto`; repository code only passes bytes through it. */
 export interface SealingCipher {
@@ -20,8 +22,58 @@ export interface SealedFormat {
   nameFor(base: string): string
   /** Coalesces first, so callers may yield chunks of any size. */
   seal(source: ByteSource): ByteSource
-  /** Picks the codec from the last extension of the stored name; `.tar`, a trailing dot or no known extension of a WAL name means none. */
+  /**
+   * Picks the codec from the last extension of the stored name; `.tar`, a trailing dot or no known extension of a WAL name means none.
+   * Rejects with `unsupported` `OBJECT_EXTENSION_UNKNOWN` for any other extension.
+   */
   open(storedName: string, source: ByteSource): Promise<ByteSource>
-  /** Whether `open` of this stored name detects damage by itself (a checksummed codec, or a cipher). */
+  /** Whether `open` of this stored name detects damage by itself (a checksummed codec, or a cipher). Rejects like `open`. */
   detectsDamage(storedName: string): Promise<boolean>
+}
+
+/** What `createSealedFormat` works with. */
+export interface SealedFormatOptions {
+  /** Compresses new objects. */
+  readonly codec: Codec
+  /** Finds the codec of a stored object. */
+  readonly registry: CodecRegistry
+  readonly cipher?: SealingCipher | undefined
+}
+
+/** Last components of plain names: parts, `<wal>.partial`, `<timeline>.history`, `<wal>.<offset>.backup`, a trailing dot (RF 6.1, 12). */
+const PLAIN_EXTENSIONS: ReadonlySet<string> = new Set(['', 'tar', 'partial', 'history', 'backup'])
+
+/** Joins a codec, the registry and perhaps a cipher into the form in which everything but JSON is stored (RF 0). No I/O. */
+export function createSealedFormat({ codec, registry, cipher }: SealedFormatOptions): SealedFormat {
+  const codecOf = async (storedName: string): Promise<Codec | undefined> => {
+    const name = storedName.slice(storedName.lastIndexOf('/') + 1)
+    const dot = name.lastIndexOf('.')
+    const extension = dot === -1 ? '' : name.slice(dot + 1)
+    if (PLAIN_EXTENSIONS.has(extension)) return undefined
+    if (extension === codec.extension) return codec
+    if (registry.extensions.includes(extension)) return await registry.byExtension(extension)
+    throw new Fault('unsupported', 'OBJECT_EXTENSION_UNKNOWN', `${storedName}: no codec reads the extension .${extension}`, {
+      context: { key: storedName, extension },
+      hint: `This version reads ${registry.extensions.map((known) => `.${known}`).join(', ')} and uncompressed objects.`,
+    })
+  }
+  return {
+    extension: codec.extension,
+    chunkBytes: codec.chunkBytes,
+    extensions: registry.extensions,
+    nameFor: (base) => (codec.extension === '' ? base : `${base}.${codec.extension}`),
+    seal: (source) => {
+      const compressed = codec.compress(coalesce(source, codec.chunkBytes))
+      return cipher === undefined ? compressed : cipher.encrypt(compressed)
+    },
+    open: async (storedName, source) => {
+      const stored = await codecOf(storedName)
+      const compressed = cipher === undefined ? source : cipher.decrypt(source)
+      return stored === undefined ? compressed : stored.decompress(compressed)
+    },
+    detectsDamage: async (storedName) => {
+      const stored = await codecOf(storedName)
+      return cipher !== undefined || stored?.checksummed === true
+    },
+  }
 }

@@ -23,6 +23,11 @@ export interface Sentinel {
   readonly hostname: string
   readonly dataDirectory: string
   readonly permanent: boolean
+  /** The file list is inside the sentinel (V1, up to release 1.1): `readFilesMetadata` reads it from the sentinel object itself. */
+  readonly embeddedFiles?: boolean
+  /** OrioleDB's checkpoint number of this backup and of its parent; absent for ordinary clusters. */
+  readonly checkpointNumber?: number
+  readonly parentCheckpointNumber?: number
 }
 
 /** RF 2.5: where the tablespaces of a backup lay, or (as a restore spec) where they shall go. */

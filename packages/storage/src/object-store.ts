@@ -3,7 +3,8 @@ import type { ByteRange, ByteSource } from '@waltz/bytes'
 /**
  * A flat, strongly consistent map from key to immutable bytes.
  *
- * Keys are relative, '/'-separated and never start with '/'; no key is a directory of another (`a` beside `a/b`).
+ * Keys are relative, '/'-separated and never start with '/'; no key is a directory of another (`a` beside `a/b`). What
+ * `checkKey` refuses is `invalid` everywhere.
  * Every method rejects with a `Fault`; `not-found` means the store said so, never that it could not answer: a missing
  * root, bucket or mount is `unavailable`, a refused one is `denied`.
  */
@@ -16,13 +17,16 @@ export interface ObjectStore extends AsyncDisposable {
   /** What is known of one object without its bytes. Rejects with `not-found`. Never lists. */
   head(key: string, options?: CallOptions): Promise<ObjectInfo>
 
-  /** Opens an object. Rejects with `not-found` before the body is handed over; the body resumes by itself after a dropped connection. */
+  /**
+   * Opens an object. Rejects with `not-found` before the body is handed over; the body resumes by itself after a
+   * dropped connection, shows one version of the object, and obeys the signal while it is read.
+   */
   get(key: string, options?: GetOptions): Promise<ObjectBody>
 
   /**
    * Stores the whole of `body` or nothing: readers never see a partial object, and a failed or aborted put leaves
    * none behind. Durable before it resolves. Replaces an existing object unless `onlyIfAbsent`, which rejects with
-   * `already-exists`.
+   * `already-exists`. A failure of `body` itself passes through unchanged; when the put fails, `body` is closed.
    */
   put(key: string, body: ByteSource, options?: PutOptions): Promise<ObjectInfo>
 
@@ -71,6 +75,7 @@ export interface CallOptions {
 
 /** Taken by `get`. */
 export interface GetOptions extends CallOptions {
+  /** Cut to the object: a range beyond its end is empty. `info.size` stays that of the whole object. */
   readonly range?: ByteRange
 }
 
@@ -85,6 +90,8 @@ export interface PutOptions extends CallOptions {
 
 /** Taken by `list`. */
 export interface ListOptions extends CallOptions {
-  /** Exclusive, so a listing can be resumed. */
+  /** Exclusive, so a listing can be resumed. Any text; it need not be a stored key. */
   readonly after?: string
+  /** Only objects directly in the folder that `prefix` lies in: no key with a further '/' behind the prefix. Cheap where folders are deep. */
+  readonly oneLevel?: boolean
 }

@@ -1,0 +1,58 @@
+import type { CommandDefinition } from '../command.ts'
+
+/** `backup-fetch`: its help and flags; the work is in backup-fetch.run.ts. */
+export const backupFetch: CommandDefinition = {
+  name: 'backup-fetch',
+  aliases: ['backup-pull'],
+  summary: 'Restore a backup, to its end or to a chosen moment',
+  positionals: 'DIRECTORY [NAME|LATEST]',
+  minArguments: 1,
+  whenTooFew: 'name the directory to restore into, as in backup-fetch /srv/restored LATEST',
+  maxArguments: 2,
+  description: [
+    'Restores a backup into DIRECTORY, which must be empty or absent. Choose it by name, by LATEST, by --target-user-data, or by the moment you',
+    'want: with --target-time, --target-lsn, --target-xid or --target-name the newest backup that can reach it is taken, and the recovery settings',
+    'of that server version are written, restore_command included. Start the server, look at the data, then promote it. An interrupted restore',
+    'is continued with the same command. Use --plan first: it prints what would happen and does nothing.',
+  ].join('\n'),
+  examples: [
+    { command: 'waltz backup-fetch /srv/restored LATEST', explains: 'the newest backup, without recovery settings' },
+    { command: "waltz backup-fetch /srv/restored --target-time '2026-03-01 14:59:59'", explains: 'the state of that second, local time' },
+    { command: "waltz backup-fetch /srv/restored --target-time '2026-03-01T14:59:59Z' --plan", explains: 'what that would take, without doing it' },
+    { command: 'waltz backup-fetch /srv/standby LATEST --standby', explains: 'a standby that follows the archive' },
+  ],
+  flags: [
+    { name: 'target-time', type: 'string', valueName: 'TIME', summary: 'Recover to this moment: ISO 8601, local time unless an offset is given' },
+    { name: 'target-lsn', type: 'string', valueName: 'LSN', summary: 'Recover to this WAL position, such as 0/3000028' },
+    { name: 'target-xid', type: 'string', valueName: 'XID', summary: 'Recover to the end of this transaction' },
+    { name: 'target-name', type: 'string', valueName: 'NAME', summary: 'Recover to this restore point (pg_create_restore_point)' },
+    { name: 'target-timeline', type: 'string', valueName: 'TIMELINE', summary: 'Timeline to follow: a number, current or latest' },
+    { name: 'target-action', type: 'string', valueName: 'ACTION', summary: 'At the target: pause (default), promote or shutdown' },
+    { name: 'target-inclusive', type: 'string', valueName: 'BOOL', summary: 'Whether the target itself is included: true (default) or false' },
+    { name: 'standby', type: 'boolean', summary: 'Make a standby that follows the archive' },
+    { name: 'keep-archiving', type: 'boolean', summary: 'Leave archiving on in the restored copy' },
+    { name: 'plan', type: 'boolean', summary: 'Print what would be done, and do nothing' },
+    { name: 'restore-spec', type: 'string', valueName: 'FILE', summary: 'JSON with new places for tablespaces' },
+    {
+      name: 'target-user-data',
+      type: 'string',
+      valueName: 'JSON',
+      summary: 'Restore the backup with exactly this user data',
+      setting: 'WALG_FETCH_TARGET_USER_DATA',
+    },
+    { name: 'target-storage', type: 'string', valueName: 'NAME', summary: 'Storage to read from; only "default" yet', setting: 'WALG_TARGET_STORAGE' },
+    { name: 'mask', type: 'string', valueName: 'PATTERN', summary: 'Restore only files that match', notYet: true },
+    { name: 'restore-only', type: 'string', valueName: 'LIST', summary: 'Restore only these databases or tables', notYet: true },
+    { name: 'reverse-unpack', type: 'boolean', summary: 'Restore deltas from the newest backwards', notYet: true },
+    { name: 'skip-redundant-tars', type: 'boolean', summary: 'Do not fetch parts of which nothing is needed', notYet: true },
+  ],
+  settings: [
+    'WALG_FILE_PREFIX',
+    'WALG_DOWNLOAD_CONCURRENCY',
+    'WALG_DOWNLOAD_FILE_RETRIES',
+    'WALG_NETWORK_RATE_LIMIT',
+    'WALG_TAR_DISABLE_FSYNC',
+    'WALTZ_SPOOL_DIR',
+  ],
+  load: async () => (await import('./backup-fetch.run.ts')).runBackupFetch,
+}

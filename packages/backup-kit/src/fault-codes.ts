@@ -1,0 +1,10 @@
+import type { FaultCodeTable } from '@waltz/errors'
+
+/** Codes thrown by this package. */
+export const faultCodes: FaultCodeTable = {
+  SERVER_ADDRESS_INVALID: 'A file that belongs to the address of the server (a certificate, a key) cannot be read. Correct PGSSLROOTCERT, PGSSLCERT or PGSSLKEY.',
+  SERVER_DATABASE_UNKNOWN: 'The database to connect to does not exist. Set PGDATABASE; `postgres` exists nearly everywhere.',
+  SERVER_DENIED: 'The server refused the user, or a right that the backup needs. Use a superuser, or grant the rights that the documentation lists.',
+  SERVER_QUERY_FAILED: 'The server answered a statement of the backup with an error. The message is the server\'s own; its log says more.',
+  SERVER_UNAVAILABLE: 'The server did not answer, or closed the connection. Check that it runs and that PGHOST and PGPORT are right.',
+}

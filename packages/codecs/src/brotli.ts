@@ -1,0 +1,54 @@
+import { CHUNK_BYTES, throughNodeTransform, type ByteSource } from '@waltz/bytes'
+import { Fault } from '@waltz/errors'
+import { constants, createBrotliCompress, createBrotliDecompress } from 'node:zlib'
+import { blocksOf } from './blocks-of.ts'
+import { createByteCursor } from './byte-cursor.ts'
+import type { Codec } from './codec.ts'
+import { trailingFault } from './codec-faults.ts'
+import { engineOptions } from './engine-options.ts'
+import { runEngine } from './run-engine.ts'
+
+/** What may be chosen for brotli. */
+export interface BrotliOptions {
+  /** Quality, 0 to 11; 3 by default. */
+  readonly level?: number
+}
+
+/**
+ * Brotli (RF 6.5): one raw stream, window of 4 MiB. The format has no checksum: damage in the middle can decode to
+ * other bytes of any length, and only a cut or a broken structure is noticed.
+ * @throws Fault `invalid` `CODEC_OPTION_INVALID` for a quality outside 0 to 11.
+ */
+export function brotli(options: BrotliOptions = {}): Codec {
+  const level = options.level ?? 3
+  if (!Number.isInteger(level) || level < 0 || level > 11) {
+    throw new Fault('invalid', 'CODEC_OPTION_INVALID', `brotli quality ${level} is not an integer from 0 to 11`)
+  }
+  const params = { [constants.BROTLI_PARAM_QUALITY]: level, [constants.BROTLI_PARAM_LGWIN]: 22 }
+  const create = () => createBrotliCompress({ ...engineOptions, params })
+  return {
+    name: 'brotli',
+    extension: 'br',
+    checksummed: false,
+    chunkBytes: CHUNK_BYTES,
+    compress: (source) => throughNodeTransform(blocksOf(source, CHUNK_BYTES), create),
+    decompress: readBrotli,
+  }
+}
+
+async function* readBrotli(source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+  const cursor = createByteCursor(source)
+  try {
+    yield* runEngine({
+      codec: 'brotli',
+      offset: 0,
+      create: () => createBrotliDecompress(engineOptions),
+      pull: () => cursor.next(),
+      giveBack: (rest) => cursor.unread(rest),
+    })
+    const end = cursor.offset
+    if ((await cursor.next()) !== undefined) throw trailingFault({ codec: 'brotli', offset: end })
+  } finally {
+    await cursor.close()
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * Compression formats behind one interface: lz4, zstd, brotli, gzip (reading) and none. The registry finds a codec by
+ * its name in the settings or by the extension of an object, and loads its module on first use.
+ */
+export type { Codec, CodecOptions, CodecRegistry } from './codec.ts'
+export { createCodecRegistry, probedExtensions } from './registry.ts'
+export { zstdLevelFromWord } from './zstd-level.ts'
+export { faultCodes } from './fault-codes.ts'

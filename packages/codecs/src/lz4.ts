@@ -1,0 +1,40 @@
+import { Fault } from '@waltz/errors'
+import type { Codec } from './codec.ts'
+import { isLz4BlockBytes, LZ4_BLOCK_SIZES, type Lz4BlockBytes } from './lz4-frame.ts'
+import { readLz4 } from './lz4-reader.ts'
+import { writeLz4 } from './lz4-writer.ts'
+
+/** What may be chosen for lz4. */
+export interface Lz4Options {
+  /** Bytes of content in one block: 64 KiB, 256 KiB (the default), 1 MiB or 4 MiB. Larger packs slightly better and takes more memory. */
+  readonly blockBytes?: number
+  /** Blocks being compressed or decompressed at once, 1 to 64; 3 by default. Each holds about two blocks of memory. */
+  readonly blocksInFlight?: number
+}
+
+const DEFAULT_BLOCK_BYTES: Lz4BlockBytes = 262_144
+const DEFAULT_BLOCKS_IN_FLIGHT = 3
+
+/**
+ * LZ4 frames (RF 6.2): independent blocks compressed on the thread pool, with a content checksum. Reading accepts what
+ * the frame format allows except dictionaries and legacy frames.
+ * @throws Fault `invalid` `CODEC_OPTION_INVALID` for another block size or number of blocks.
+ */
+export function lz4(options: Lz4Options = {}): Codec {
+  const blockBytes = options.blockBytes ?? DEFAULT_BLOCK_BYTES
+  const blocksInFlight = options.blocksInFlight ?? DEFAULT_BLOCKS_IN_FLIGHT
+  if (!isLz4BlockBytes(blockBytes)) {
+    throw new Fault('invalid', 'CODEC_OPTION_INVALID', `lz4 blocks have one of ${LZ4_BLOCK_SIZES.join(', ')} bytes, not ${blockBytes}`)
+  }
+  if (!Number.isInteger(blocksInFlight) || blocksInFlight < 1 || blocksInFlight > 64) {
+    throw new Fault('invalid', 'CODEC_OPTION_INVALID', `${blocksInFlight} lz4 blocks in flight: it must be an integer from 1 to 64`)
+  }
+  return {
+    name: 'lz4',
+    extension: 'lz4',
+    checksummed: true,
+    chunkBytes: blockBytes,
+    compress: (source) => writeLz4(source, { blockBytes, blocksInFlight }),
+    decompress: (source) => readLz4(source, { blocksInFlight }),
+  }
+}

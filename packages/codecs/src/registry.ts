@@ -1,0 +1,71 @@
+import { Fault, isFault } from '@waltz/errors'
+import type { Codec, CodecOptions, CodecRegistry } from './codec.ts'
+
+interface KnownCodec {
+  readonly name: string
+  readonly extension: string
+  readonly writable: boolean
+  readonly open: (options: CodecOptions) => Promise<Codec>
+}
+
+/** Each `open` imports its own module, so that a codec costs nothing until it is used. */
+const CODECS: readonly KnownCodec[] = [
+  { name: 'lz4', extension: 'lz4', writable: true, open: async (options) => (await import('./lz4.ts')).lz4(options) },
+  { name: 'gzip', extension: 'gz', writable: false, open: async () => (await import('./gzip.ts')).gzip() },
+  { name: 'brotli', extension: 'br', writable: true, open: async (options) => (await import('./brotli.ts')).brotli(options) },
+  { name: 'zstd', extension: 'zst', writable: true, open: async (options) => (await import('./zstd.ts')).zstd(options) },
+  { name: 'none', extension: '', writable: true, open: async () => (await import('./none.ts')).none() },
+]
+
+/** Formats of WAL-G that cannot be read here yet: the name, and how to make the object readable. */
+const NOT_AVAILABLE: ReadonlyMap<string, { readonly name: string; readonly hint: string }> = new Map([
+  ['lzma', { name: 'lzma', hint: 'Recode the object, for instance with `xz --format=lzma -dc` and `lz4`.' }],
+  ['lzo', { name: 'lzo', hint: 'Recode the object, for instance with `lzop -dc` and `lz4`.' }],
+])
+
+/**
+ * Every extension that an object of WAL-G can have, in the order in which WAL-G probes them (RF 8.1), readable here or
+ * not: look for all of them before calling an object absent. The bare name (no compression) comes after these.
+ */
+export const probedExtensions: readonly string[] = ['lz4', 'lzma', 'gz', 'br', 'lzo', 'zst']
+
+/** The codecs of this package by name and by extension. Makes nothing and loads nothing by itself. */
+export function createCodecRegistry(): CodecRegistry {
+  return {
+    extensions: probedExtensions.filter((extension) => CODECS.some((codec) => codec.extension === extension)),
+    async byName(name, options = {}) {
+      const known = CODECS.find((codec) => codec.name === name)
+      if (known?.writable === true) return load(known, options)
+      const writable = CODECS.filter((codec) => codec.writable).map((codec) => codec.name)
+      const hint = `Choose one of ${writable.join(', ')}.`
+      if (known !== undefined) throw new Fault('unsupported', 'CODEC_READ_ONLY', `${name} objects can be read, not written`, { hint })
+      if (name === 'lzma') throw new Fault('unsupported', 'CODEC_NOT_AVAILABLE', 'writing lzma is not available yet', { hint })
+      throw new Fault('invalid', 'CODEC_UNKNOWN', `there is no codec named "${name}"`, { hint })
+    },
+    async byExtension(extension, options = {}) {
+      const known = CODECS.find((codec) => codec.extension === extension)
+      if (known !== undefined) return load(known, options)
+      const missing = NOT_AVAILABLE.get(extension)
+      if (missing !== undefined) {
+        throw new Fault('unsupported', 'CODEC_NOT_AVAILABLE', `reading ${missing.name} objects is not available yet`, {
+          hint: missing.hint,
+        })
+      }
+      throw new Fault('unsupported', 'CODEC_UNKNOWN_EXTENSION', `no codec has the file name extension "${extension}"`, {
+        hint: `Readable are ${CODECS.map((codec) => codec.extension || 'none').join(', ')}.`,
+      })
+    },
+  }
+}
+
+async function load(known: KnownCodec, options: CodecOptions): Promise<Codec> {
+  try {
+    return await known.open(options)
+  } catch (error) {
+    if (isFault(error)) throw error
+    throw new Fault('unsupported', 'CODEC_LOAD_FAILED', `the ${known.name} codec could not be loaded`, {
+      hint: 'Install the dependencies again on this machine, with this version of Node.',
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,113 @@
+import { Fault } from '@waltz/errors'
+import type { ClusterEntry } from './cluster-entry.ts'
+import { readDatabaseNames, type DatabaseNames } from './database-names.ts'
+import { createEntryQueue } from './entry-queue.ts'
+import { openOwnerNames, type OwnerNames } from './owner-names.ts'
+import { pageCheckFor } from './page-check.ts'
+import type { PushRequest, PushSurroundings } from './push-backup-options.ts'
+import { pushParts } from './push-parts.ts'
+import type { RunningBackup } from './push-backup.ts'
+import { createSpool, type Spool, type SpoolFile } from './spool.ts'
+import type { StoredPart } from './store-part.ts'
+import { noFindings, walkDataDirectory, type WalkFindings } from './walk.ts'
+
+/** Everything of the data directory but pg_control, stored. */
+export interface CopiedData {
+  readonly parts: readonly StoredPart[]
+  readonly lists: readonly SpoolFile[]
+  readonly databases: DatabaseNames | undefined
+  readonly findings: WalkFindings
+  readonly files: number
+  readonly corruptBlocks: number
+  readonly owners: OwnerNames
+  /** Frees the spooled lists. */
+  close(): void
+}
+
+/**
+ * Walks, packs and stores the data directory, while names for partial restore are read on sessions of their own.
+ * @throws Fault `corrupt` `BACKUP_CORRUPT_PAGES` when pages are corrupt and that shall make the backup fail; what reading and storing throw.
+ */
+export async function copyDataDirectory(
+  running: RunningBackup,
+  request: PushRequest,
+  { around, signal }: { readonly around: PushSurroundings; readonly signal: AbortSignal },
+): Promise<CopiedData> {
+  const spool = createSpool(around.spoolFolder)
+  const findings = noFindings()
+  const owners = openOwnerNames()
+  around.observe({ type: 'phase', phase: 'copying' })
+  const beside = readBeside(request, around, { spool, signal })
+  try {
+    const entries = walk(running, spool, findings)
+    const pushed = await pushParts(createEntryQueue(entries, signal), {
+      target: { store: around.store, format: around.format, backupName: running.name, signal },
+      pack: { thresholdBytes: request.thresholdBytes, chunkBytes: around.format.chunkBytes, owners, ...pageCheck(running, request, around), ...diskLimit(around) },
+      lanes: request.lanes,
+      uploadQueue: request.uploadQueue,
+      spool,
+      observe: around.observe,
+    })
+    const { names: databases } = await beside
+    running.warnings.push(...(databases?.warnings ?? []))
+    for (const message of databases?.warnings ?? []) around.observe({ type: 'warning', message })
+    const close = (): void => [...pushed.lists, ...(databases?.databases ?? []).map((database) => database.relations)].forEach((list) => list.close())
+    if (pushed.corruptBlocks > 0 && request.corruptPages === 'fail') {
+      close()
+      throw new Fault('corrupt', 'BACKUP_CORRUPT_PAGES', `${pushed.corruptBlocks} pages of the data directory are corrupt; the backup is not announced`, {
+        hint: 'The pages are named in the log. Repair the relations, or set WALTZ_CORRUPT_PAGES=report to take the backup all the same.',
+      })
+    }
+    return { ...pushed, databases, findings, owners, close }
+  } catch (error) {
+    await beside
+    throw error
+  }
+}
+
+function walk(running: RunningBackup, spool: Spool, findings: WalkFindings): Generator<ClusterEntry, void, undefined> {
+  const walFolders = running.session.facts.serverVersion >= 170_000 ? ['archive_status', 'summaries'] : ['archive_status']
+  return walkDataDirectory({ dataDirectory: running.directory.path, walFolders, spool, findings })
+}
+
+/** What is read from the server while files are copied. Never rejects: none of it may cost the backup. */
+async function readBeside(
+  request: PushRequest,
+  around: PushSurroundings,
+  { spool, signal }: { readonly spool: Spool; readonly signal: AbortSignal },
+): Promise<{ readonly names: DatabaseNames | undefined }> {
+  if (request.estimate) await estimate(around)
+  if (request.withoutFilesMetadata || !request.databaseNames) return { names: undefined }
+  return { names: await readDatabaseNames(around.connect, spool, signal) }
+}
+
+async function estimate(around: PushSurroundings): Promise<void> {
+  try {
+    const connection = await around.connect()
+    try {
+      const [row] = await connection.query('select sum(pg_tablespace_size(oid))::text as bytes from pg_tablespace')
+      around.observe({ type: 'estimated', bytes: Number(row?.['bytes'] ?? 0) })
+    } finally {
+      await connection.close()
+    }
+  } catch {
+    // Progress then shows no time left; there is nothing to tell.
+  }
+}
+
+function pageCheck(running: RunningBackup, request: PushRequest, around: PushSurroundings): { pageCheck?: (name: string) => ReturnType<typeof pageCheckFor> } {
+  if (!request.verifyPages) return {}
+  if (!running.session.facts.dataChecksums) {
+    const message = 'pages are not verified: the cluster has no data checksums'
+    running.warnings.push(message)
+    around.observe({ type: 'warning', message })
+    return {}
+  }
+  const { blockBytes, relationSegmentBlocks } = running.directory.control
+  const { startLsn } = running.session
+  return { pageCheck: (name) => pageCheckFor(name, { blockBytes, relationSegmentBlocks, startLsn, sleep: around.sleep }) }
+}
+
+function diskLimit({ diskLimit: limit }: PushSurroundings): { diskLimit?: NonNullable<PushSurroundings['diskLimit']> } {
+  return limit === undefined ? {} : { diskLimit: limit }
+}

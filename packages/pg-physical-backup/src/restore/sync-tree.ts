@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process'
+import { opendir, open } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { localFault } from './local-fault.ts'
+
+/** How the restored files were made durable. */
+export type SyncMethod = 'file systems' | 'files' | 'skipped'
+
+const syncPrograms = ['/usr/bin/sync', '/bin/sync']
+const filesAtOnce = 16
+
+/**
+ * Makes everything below the roots durable. One `sync -f` per root asks the kernel for whole file systems, which is
+ * far cheaper than one fsync per file; where that program is missing or refuses, every file and folder is synced.
+ * @throws Fault `unavailable` `RESTORE_WRITE_FAILED` (or its kin) when a file cannot be synced.
+ */
+export async function syncTrees(roots: readonly string[], program: string | undefined = findSyncProgram()): Promise<SyncMethod> {
+  if (program !== undefined && (await runSync(program, roots))) return 'file systems'
+  for (const root of roots) await syncFolder(root)
+  return 'files'
+}
+
+/** Makes a folder's own entries durable: after a file in it was created, renamed or removed. */
+export async function syncPath(path: string): Promise<void> {
+  try {
+    const handle = await open(path, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    throw localFault(error, 'syncing', path)
+  }
+}
+
+function findSyncProgram(): string | undefined {
+  return syncPrograms.find((path) => existsSync(path))
+}
+
+function runSync(program: string, roots: readonly string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    execFile(program, ['-f', '--', ...roots], { env: {} }, (error) => resolve(error === null))
+  })
+}
+
+/** Streams the folder, so that memory does not follow the number of files. */
+async function syncFolder(folder: string): Promise<void> {
+  const running = new Set<Promise<void>>()
+  for await (const entry of await opendir(folder)) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) await syncFolder(path)
+    else if (entry.isFile()) {
+      const one: Promise<void> = syncPath(path).finally(() => running.delete(one))
+      one.catch(() => undefined)
+      running.add(one)
+      if (running.size >= filesAtOnce) await Promise.race(running)
+    }
+  }
+  await Promise.all(running)
+  await syncPath(folder)
+}

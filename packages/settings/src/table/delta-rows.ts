@@ -1,0 +1,61 @@
+/** Delta backups and ways of grouping files: known, without effect until Waltz can do it. */
+export const deltaRows = {
+  deltaMaxSteps: {
+    name: 'WALG_DELTA_MAX_STEPS',
+    kind: 'integer',
+    area: 'delta',
+    availability: 'later-warn',
+    neutral: ['0'],
+    summary: 'Longest chain of delta backups; 0 makes every backup a full one.',
+  },
+  deltaOrigin: {
+    name: 'WALG_DELTA_ORIGIN',
+    kind: 'text',
+    area: 'delta',
+    availability: 'later-warn',
+    neutral: ['LATEST', 'LATEST_FULL'],
+    summary: 'Which backup a delta is based on.',
+  },
+  deltaFromName: {
+    name: 'WALG_DELTA_FROM_NAME',
+    kind: 'text',
+    area: 'delta',
+    availability: 'later-warn',
+    summary: 'The backup that a delta is based on, by name.',
+  },
+  deltaFromUserData: {
+    name: 'WALG_DELTA_FROM_USER_DATA',
+    kind: 'json',
+    area: 'delta',
+    availability: 'later-warn',
+    summary: 'The backup that a delta is based on, by user data.',
+  },
+  forceWalDelta: {
+    name: 'WALG_FORCE_WAL_DELTA',
+    kind: 'boolean',
+    area: 'delta',
+    availability: 'later-warn',
+    summary: 'Fail when the record of changed blocks is missing.',
+  },
+  useRatingComposer: {
+    name: 'WALG_USE_RATING_COMPOSER',
+    kind: 'boolean',
+    area: 'delta',
+    availability: 'later-warn',
+    summary: 'Group files by how often they change.',
+  },
+  useDatabaseComposer: {
+    name: 'WALG_USE_DATABASE_COMPOSER',
+    kind: 'boolean',
+    area: 'delta',
+    availability: 'later-warn',
+    summary: 'Group files by database.',
+  },
+  useCopyComposer: {
+    name: 'WALG_USE_COPY_COMPOSER',
+    kind: 'boolean',
+    area: 'delta',
+    availability: 'later-warn',
+    summary: 'Copy unchanged parts of the previous backup.',
+  },
+} as const

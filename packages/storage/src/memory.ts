@@ -1,0 +1,147 @@
+import { Fault, throwIfAborted } from '@waltz/errors'
+import { CHUNK_BYTES, concatBytes, type ByteSource } from '@waltz/bytes'
+import { clipRange } from './byte-range.ts'
+import { checkKey, checkPrefix, compareKeys } from './key.ts'
+import { createObjectBody } from './object-body.ts'
+import type { CallOptions, GetOptions, ListOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from './object-store.ts'
+import { openPutBody } from './put-body.ts'
+import { alreadyExistsFault, notFoundFault } from './store-faults.ts'
+
+/** What a memory store is made from. */
+export interface MemoryStoreOptions {
+  /** Gives every object its modification time. */
+  readonly now: () => Date
+  /** Largest object taken, in bytes; 1 GiB unless given. */
+  readonly maxObjectBytes?: number
+}
+
+interface Stored {
+  readonly info: ObjectInfo
+  readonly bytes: Uint8Array
+}
+
+const LOCATION = 'memory:'
+
+/**
+ * A complete store in memory, for tests and small tools. It keeps every promise of the contract, holds all objects
+ * until it is dropped, and orders objects of the same millisecond by `modifiedAtNs`.
+ */
+export function createMemoryStore({ now, maxObjectBytes = 2 ** 30 }: MemoryStoreOptions): ObjectStore {
+  const objects = new Map<string, Stored>()
+  const stamp = createStamp(now)
+
+  const find = (key: string, options: CallOptions | undefined): Stored => {
+    throwIfAborted(options?.signal)
+    checkKey(key)
+    const found = objects.get(key)
+    if (found === undefined) throw notFoundFault(key, LOCATION)
+    return found
+  }
+  const store = (key: string, bytes: Uint8Array): ObjectInfo => {
+    const info = { key, size: bytes.length, ...stamp() }
+    objects.set(key, { info, bytes })
+    return info
+  }
+  const sortedKeys = (prefix: string, options: CallOptions | undefined): string[] => {
+    throwIfAborted(options?.signal)
+    checkPrefix(prefix)
+    return [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys)
+  }
+
+  return {
+    capabilities: { copy: true, conditionalPut: true, rangedGet: true, maxObjectBytes, maxDeleteBatch: 1000 },
+    location: LOCATION,
+    head: async (key, options) => find(key, options).info,
+    get: async (key, options) => openBody(find(key, options), options),
+    async put(key, body, options) {
+      const source = openPutBody(key, body, options)
+      try {
+        throwIfAborted(options?.signal)
+        checkKey(key)
+        const refuseTaken = (): void => {
+          if (options?.onlyIfAbsent === true && objects.has(key)) throw alreadyExistsFault(key, LOCATION)
+        }
+        refuseTaken()
+        const bytes = await collect(key, source, maxObjectBytes)
+        refuseTaken()
+        return store(key, bytes)
+      } catch (error) {
+        await source.close()
+        throw error
+      }
+    },
+    async delete(keys, options) {
+      for (const key of keys) {
+        throwIfAborted(options?.signal)
+        checkKey(key)
+        objects.delete(key)
+      }
+    },
+    async *list(prefix, options) {
+      for (const key of sortedKeys(prefix, options)) {
+        throwIfAborted(options?.signal)
+        const found = objects.get(key)
+        if (found !== undefined && isAfter(key, options)) yield found.info
+      }
+    },
+    async *listGroups(prefix, options) {
+      let last: string | undefined
+      for (const key of sortedKeys(prefix, options)) {
+        throwIfAborted(options?.signal)
+        const slash = key.indexOf('/', prefix.length)
+        const group = slash < 0 ? undefined : key.slice(0, slash + 1)
+        if (group !== undefined && group !== last) yield group
+        last = group ?? last
+      }
+    },
+    async copy(from, to, options) {
+      const { bytes } = find(from, options)
+      checkKey(to)
+      store(to, bytes)
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+function isAfter(key: string, options: ListOptions | undefined): boolean {
+  return options?.after === undefined || compareKeys(key, options.after) > 0
+}
+
+function openBody({ info, bytes }: Stored, options: GetOptions | undefined): ObjectBody {
+  const { start, end } = clipRange(options?.range, bytes.length)
+  async function* read(): AsyncGenerator<Uint8Array> {
+    for (let offset = start; offset < end; offset += CHUNK_BYTES) {
+      throwIfAborted(options?.signal)
+      yield bytes.slice(offset, Math.min(offset + CHUNK_BYTES, end)) // a copy: the chunk belongs to its consumer
+    }
+    throwIfAborted(options?.signal)
+  }
+  return createObjectBody({ info, read, close: async () => undefined })
+}
+
+async function collect(key: string, source: ByteSource, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of source) {
+    bytes += chunk.length
+    if (bytes > limit)
+      throw new Fault('invalid', 'STORAGE_OBJECT_TOO_LARGE', `${key} has more than ${limit} bytes`, { context: { key, limit } })
+    chunks.push(chunk)
+  }
+  return concatBytes(chunks)
+}
+
+/** Times from the clock, with a nanosecond part that tells objects of one millisecond apart, and an etag. */
+function createStamp(now: () => Date): () => Pick<ObjectInfo, 'modifiedAt' | 'modifiedAtNs' | 'etag'> {
+  let count = 0
+  let lastMs = Number.NaN
+  let withinMs = 0
+  return () => {
+    const modifiedAt = now()
+    const ms = modifiedAt.getTime()
+    withinMs = ms === lastMs ? Math.min(withinMs + 1, 999_999) : 0
+    lastMs = ms
+    count += 1
+    return { modifiedAt, modifiedAtNs: BigInt(ms) * 1_000_000n + BigInt(withinMs), etag: `"${count}"` }
+  }
+}

@@ -1,0 +1,47 @@
+import { classifyWalFileName } from '@waltz/pg-structures'
+
+/** The order in which WAL-G looks for a file (RF 8.1): `.` stands for a trailing dot, the empty text for the bare name. */
+const PROBE_ORDER: readonly string[] = ['lz4', 'lzma', 'gz', '.', 'br', 'lzo', 'zst', '']
+
+/** How an object that begins with a wanted name relates to it. */
+export type NameMatch =
+  /** It is the file. `rank` orders several: the lowest is read. */
+  | { readonly kind: 'readable'; readonly rank: number }
+  /** It is the file in a form that cannot be read here. */
+  | { readonly kind: 'unreadable' }
+  /** It is another file, a sidecar, or an upload in progress. */
+  | { readonly kind: 'other' }
+
+const OTHER: NameMatch = { kind: 'other' }
+const SIDECAR = /^\.json$/
+const OTHER_FILE_OF_SEGMENT = /^(\.partial|\.[0-9A-Fa-f]{8}\.backup)(\.|$)/
+const UPLOAD_IN_PROGRESS = /\.tmp\.\d{8}T\d{6}Z-[0-9a-f]{16}$/
+
+/**
+ * Compares an object of `wal_005/` with a wanted file name. `extensions` are those that can be read.
+ * Names that are no WAL names are matched by known extensions only: a longer name may be a file of its own.
+ */
+export function matchStoredName(name: string, storedName: string, extensions: readonly string[]): NameMatch {
+  if (!storedName.startsWith(name)) return OTHER
+  const rest = storedName.slice(name.length)
+  const extension = rest === '.' ? '.' : rest.startsWith('.') ? rest.slice(1) : rest
+  const wellFormed = rest === '' || rest.startsWith('.')
+  const rank = PROBE_ORDER.indexOf(extension)
+  if (!wellFormed) return OTHER
+  if (extension === '' || extension === '.' || extensions.includes(extension)) {
+    return { kind: 'readable', rank: rank === -1 ? PROBE_ORDER.length : rank }
+  }
+  if (rank !== -1) return { kind: 'unreadable' }
+  const wal = classifyWalFileName(name)
+  if (wal === undefined || SIDECAR.test(rest) || UPLOAD_IN_PROGRESS.test(rest)) return OTHER
+  if (wal.kind === 'segment' && OTHER_FILE_OF_SEGMENT.test(rest)) return OTHER
+  return { kind: 'unreadable' }
+}
+
+/** The archived file that an object of `wal_005/` holds: its name without the extension of a codec. */
+export function archivedNameOf(storedName: string): string {
+  const dot = storedName.lastIndexOf('.')
+  if (dot === -1) return storedName
+  const extension = storedName.slice(dot + 1)
+  return extension === '' || PROBE_ORDER.includes(extension) ? storedName.slice(0, dot) : storedName
+}
