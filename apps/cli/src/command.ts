@@ -1,4 +1,4 @@
-import type { BackupKit } from '@waltz/backup-kit'
+import type { BackupKit, KitSurroundings } from '@waltz/backup-kit'
 import type { Settings, SettingWarning } from '@waltz/settings'
 import type { Log } from './log.ts'
 import type { Progress } from './progress.ts'
@@ -84,6 +84,6 @@ export interface Invocation {
   readonly progress: Progress
   /** Results go to standard output as JSON and nothing else does. */
   readonly json: boolean
-  /** Opens the kit for these settings; the command line disposes of it after the run. */
-  openKit(): Promise<BackupKit>
+  /** Opens the kit for these settings, once; the command line disposes of it after the run. `observe` gets its events. */
+  openKit(observe?: KitSurroundings['observe']): Promise<BackupKit>
 }

@@ -2,10 +2,13 @@ import type { FaultCodeTable } from '@waltz/errors'
 
 /** Codes thrown by this package. */
 export const faultCodes: FaultCodeTable = {
-  USAGE: 'The command line has a mistake: an unknown command or flag, a missing value, too many or too few arguments. The message names it; --help shows what there is.',
+  USAGE:
+    'The command line has a mistake: an unknown command or flag, a missing value, too many or too few arguments. The message names it; --help shows what there is.',
   NOT_AVAILABLE_YET: 'The command or flag is known from WAL-G but Waltz cannot do it yet. Nothing was done.',
   CONFIG_FILE_UNREADABLE:
     'The config file does not exist, may not be read, or has no known extension (.json, .toml, .yaml, .yml, .dotenv, .env). Correct --config or WALG_CONFIG_PATH, or the permissions.',
-  CONFIG_FILE_INVALID: 'The config file is not what its extension says. The message names the line where it is known; values are not shown.',
-  LOG_DESTINATION_UNUSABLE: 'The file that WALG_LOG_DESTINATION names cannot be opened for appending. Correct the setting or the permissions.',
+  CONFIG_FILE_INVALID:
+    'The config file is not what its extension says. The message names the line where it is known; values are not shown.',
+  LOG_DESTINATION_UNUSABLE:
+    'The file that WALG_LOG_DESTINATION names cannot be opened for appending. Correct the setting or the permissions.',
 }

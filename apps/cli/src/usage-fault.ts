@@ -1,7 +1,10 @@
 import { Fault } from '@waltz/errors'
 
 /** A mistake in the command line. `command` is the one whose help shows the way. */
-export function usageFault(message: string, options: { readonly command?: string | undefined; readonly hint?: string | undefined } = {}): Fault {
+export function usageFault(
+  message: string,
+  options: { readonly command?: string | undefined; readonly hint?: string | undefined } = {},
+): Fault {
   const context = options.command === undefined ? {} : { command: options.command }
   return new Fault('invalid', 'USAGE', message, { context, ...(options.hint === undefined ? {} : { hint: options.hint }) })
 }

@@ -5,6 +5,7 @@ import { createByteCursor, takeInto, type ByteCursor } from './byte-cursor.ts'
 import { damagedFault, truncatedFault } from './codec-faults.ts'
 import { LZ4_STORED_BIT } from './lz4-frame.ts'
 import { readLz4FrameHeader, takeExactly, uint32, type Lz4FrameHeader } from './lz4-header-reader.ts'
+import { adoptNative, asBuffer, freeBytes } from './native-bytes.ts'
 import { orderedAhead } from './ordered-ahead.ts'
 
 /** How far a linked block may look back. */
@@ -111,7 +112,10 @@ async function decodeBlock(part: Lz4Part & { readonly kind: 'block' }, window: U
   const bound = Math.min(frame.header.maxBlockBytes, bytes.length * MAX_EXPANSION)
   new DataView(bytes.buffer).setUint32(0, bound, true)
   try {
-    return await (window === undefined || window.length === 0 ? uncompress(bytes) : uncompress(bytes, window))
+    const useWindow = window !== undefined && window.length > 0
+    const result = await (useWindow ? uncompress(asBuffer(bytes), asBuffer(window)) : uncompress(asBuffer(bytes)))
+    freeBytes(bytes)
+    return adoptNative(result)
   } catch (error) {
     throw damagedFault({ codec: 'lz4', offset }, 'a block does not decode', error)
   }

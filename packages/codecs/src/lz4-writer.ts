@@ -3,6 +3,7 @@ import type { ByteSource } from '@waltz/bytes'
 import { compress } from 'lz4-napi'
 import { blocksOf } from './blocks-of.ts'
 import { encodeLz4FrameHeader, LZ4_STORED_BIT, type Lz4BlockBytes } from './lz4-frame.ts'
+import { adoptNative, asBuffer, freeBytes } from './native-bytes.ts'
 import { orderedAhead } from './ordered-ahead.ts'
 
 /** How a frame is written. */
@@ -37,13 +38,15 @@ export async function* writeLz4(source: ByteSource, options: Lz4WriteOptions): A
 }
 
 async function encodeBlock(block: Uint8Array): Promise<readonly Uint8Array[]> {
-  const packed = await compress(block)
-  const length = packed.length - PREFIX_BYTES
+  const result = await compress(asBuffer(block))
+  const length = result.length - PREFIX_BYTES
   if (length < block.length) {
-    packed.writeUInt32LE(length, 0)
+    const packed = adoptNative(result)
+    new DataView(packed.buffer).setUint32(0, length, true)
     return [packed]
   }
-  const word = new Uint8Array(4)
+  freeBytes(result)
+  const word = new Uint8Array(PREFIX_BYTES)
   new DataView(word.buffer).setUint32(0, LZ4_STORED_BIT + block.length, true)
   return [word, block]
 }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { factsOfStat } from '../src/push/entry-facts.ts'
 import { createSpool } from '../src/push/spool.ts'
 import { readSortedFolder } from '../src/push/sorted-folder.ts'
 import { noFindings, walkDataDirectory, type WalkFindings } from '../src/push/walk.ts'
@@ -24,7 +25,7 @@ function plant(base: string, ...names: string[]): void {
 
 function walk(dataDirectory: string, walFolders: string[] = ['archive_status']): { names: string[]; paths: Map<string, string>; findings: WalkFindings } {
   const findings = noFindings()
-  const entries = [...walkDataDirectory({ dataDirectory, walFolders, spool: createSpool(root), findings })]
+  const entries = [...walkDataDirectory({ dataDirectory, walFolders, spool: createSpool(root), findings, factsOf: factsOfStat })]
   return {
     names: entries.map(({ name }) => name),
     paths: new Map(entries.flatMap((entry) => (entry.kind === 'file' ? [[entry.name, entry.path] as const] : []))),

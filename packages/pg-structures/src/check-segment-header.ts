@@ -43,9 +43,7 @@ export interface SegmentHeaderClaim {
 type Report = (kind: SegmentHeaderProblemKind, message: string) => void
 
 function checkIdentity(claim: SegmentHeaderClaim, header: WalPageHeader, report: Report): void {
-  if (header.serverVersion === undefined) {
-    report('magic', `the page magic is 0x${header.magic.toString(16)}, which no known PostgreSQL version writes`)
-  } else if (claim.serverVersion !== undefined && header.serverVersion !== claim.serverVersion) {
+  if (claim.serverVersion !== undefined && header.serverVersion !== claim.serverVersion) {
     report('version', `written by PostgreSQL ${header.serverVersion}, expected ${claim.serverVersion}`)
   }
   if ((header.flags & ~WAL_PAGE_FLAGS.all) !== 0) report('flags', `the page flags are 0x${header.flags.toString(16)}`)
@@ -106,9 +104,12 @@ export function checkSegmentHeader(claim: SegmentHeaderClaim): readonly SegmentH
     return problems
   }
   const header = decodeWalPageHeader(head)
+  if (header.serverVersion === undefined) {
+    // Without the right magic the other fields mean nothing.
+    report('magic', `the page magic is 0x${header.magic.toString(16)}, which no known PostgreSQL version writes`)
+    return problems
+  }
   checkIdentity(claim, header, report)
-  // Without the right magic the other fields mean nothing.
-  if (header.serverVersion === undefined) return problems
   if (header.long === undefined) report('not-long', 'the first page has a short header: it comes from inside a segment')
   else checkSizes(claim, header.long, report)
   checkPlace(claim, header, report)

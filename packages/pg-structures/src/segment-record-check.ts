@@ -40,6 +40,13 @@ export interface SegmentRecordResult {
   readonly recordsChecked: number
   /** Behind the last record that this segment completes, aligned. 0/0 when not even the first page could be read. */
   readonly endOfRecords: Lsn
+  /**
+   * Of a `full` segment, the bytes that its last record still needs: the first page of the next segment must announce
+   * as many (`WalPageHeader.remainingBytes`). 0 for other endings.
+   */
+  readonly remainingBytes: number
+  /** Bytes of records that begin or end in other segments: no checksum could be computed over them here. */
+  readonly uncheckedBytes: number
   readonly problem: SegmentProblem | undefined
 }
 
@@ -76,7 +83,9 @@ function startWalk(options: SegmentRecordCheckOptions): SegmentWalk {
     magic: 0,
     timeline: 0,
     recordOffset: 0,
+    recordBytes: 0,
     remaining: 0,
+    foreignBytes: 0,
     foreign: false,
     headerUsed: 0,
     keptUsed: 0,
@@ -102,11 +111,14 @@ function resultOf(walk: SegmentWalk, pushedBytes: number): SegmentRecordResult {
   }
   const recordsEnd = walk.end === 'switch' ? 'switch' : walk.end === undefined ? 'full' : walk.sawRecycled ? 'recycled' : 'zeros'
   const ending = problem === undefined ? recordsEnd : 'problem'
+  const remainingBytes = ending === 'full' ? walk.remaining : 0
   return {
     complete: ending === 'full' || ending === 'switch',
     ending,
     recordsChecked: walk.recordsChecked,
     endOfRecords: positionAt(walk, walk.endOffset),
+    remainingBytes,
+    uncheckedBytes: walk.foreignBytes + (remainingBytes > 0 && !walk.foreign ? walk.recordBytes - remainingBytes : 0),
     problem,
   }
 }

@@ -55,7 +55,10 @@ export interface SegmentWalk {
   timeline: number
   /** Where the record at hand begins; `remaining` is 0 between records. */
   recordOffset: number
+  recordBytes: number
   remaining: number
+  /** Bytes seen of a record that began in an earlier segment. */
+  foreignBytes: number
   /** The record at hand began in an earlier segment: its checksum cannot be computed here. */
   foreign: boolean
   headerUsed: number
@@ -190,6 +193,7 @@ function beginRecord(walk: SegmentWalk, buffer: PageBuffer, at: number, pageAt: 
   if (total === 0 && isZero(buffer, at, pageAt + walk.blockBytes)) return stop(walk, offset, 'zeros')
   if (total < RECORD_HEADER_BYTES || total > MAX_RECORD_BYTES) return suspect(walk, offset, 'length', `a record of ${total} bytes`)
   walk.recordOffset = offset
+  walk.recordBytes = total
   walk.remaining = total
   walk.headerUsed = 0
   walk.keptUsed = 0
@@ -215,7 +219,10 @@ function headerFits(walk: SegmentWalk): boolean {
 /** Takes the bytes `[from, to)` of a page as the next bytes of the record at hand. */
 function consume(walk: SegmentWalk, { bytes }: PageBuffer, from: number, to: number): boolean {
   walk.remaining -= to - from
-  if (walk.foreign) return true
+  if (walk.foreign) {
+    walk.foreignBytes += to - from
+    return true
+  }
   if (walk.kept !== undefined && walk.keptUsed < MAX_KEPT_RECORD_BYTES) {
     const length = Math.min(MAX_KEPT_RECORD_BYTES - walk.keptUsed, to - from)
     walk.kept.set(bytes.subarray(from, from + length), walk.keptUsed)

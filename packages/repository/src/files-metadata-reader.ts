@@ -1,10 +1,10 @@
-import { coalesce, type ByteSource } from '@waltz/bytes'
+import { coalesce, concatBytes, type ByteSource } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import { readRegularFiles, readRegularMembers } from './files-metadata-regular.ts'
 import { fileEvent, oidOf, tableEvent } from './files-metadata-records.ts'
 import type { FilesMetadataEvent } from './files-metadata.ts'
-import { feed, jsonCursor, peekByte, readKey, readString, readValue, unexpected, type JsonCursor } from './json-cursor.ts'
-import { parseJson, type JsonOrigin } from './json-text.ts'
+import { feed, jsonCursor, peekByte, readKey, readString, readValue, skipScalar, unexpected, type JsonCursor } from './json-cursor.ts'
+import type { JsonOrigin } from './json-text.ts'
 
 const MAX_DEPTH = 1000
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET, COMMA, LETTER_N] = [0x7b, 0x7d, 0x5b, 0x5d, 0x2c, 0x6e]
@@ -49,7 +49,7 @@ export async function* readFilesMetadata(
   options: ReadFilesMetadataOptions,
 ): AsyncGenerator<readonly FilesMetadataEvent[], void, undefined> {
   const walk: Walk = { cursor: jsonCursor(options.origin), stack: [], keep: options.keep, events: [], started: false }
-  for await (const chunk of coalesce(source)) {
+  for await (const chunk of inGrowingChunks(source, walk.cursor)) {
     feed(walk.cursor, chunk)
     advance(walk)
     if (walk.events.length === 0) continue
@@ -68,6 +68,21 @@ export async function* readFilesMetadata(
       context: { key: cursor.origin, bytes: length },
     },
   )
+}
+
+/** While a value is longer than what has arrived, waits for as much again, so that it is not scanned from its start too often. */
+async function* inGrowingChunks(source: ByteSource, cursor: JsonCursor): AsyncGenerator<Uint8Array, void, undefined> {
+  const held: Uint8Array[] = []
+  let heldBytes = 0
+  for await (const chunk of coalesce(source)) {
+    held.push(chunk)
+    heldBytes += chunk.length
+    if (heldBytes < cursor.bytes.length - cursor.at) continue
+    yield held.length === 1 ? chunk : concatBytes(held)
+    held.length = 0
+    heldBytes = 0
+  }
+  if (heldBytes > 0) yield concatBytes(held)
 }
 
 /** Consumes as much as is there. */
@@ -211,12 +226,7 @@ function openList(walk: Walk, frame: Frame, part: string): boolean {
 }
 
 function readNull({ cursor }: Walk, label: string, expected: string): boolean {
-  if (cursor.bytes[cursor.at] === LETTER_N) {
-    const value = readValue(cursor)
-    if (value === undefined) return false
-    parseJson(value, cursor)
-    return true
-  }
+  if (cursor.bytes[cursor.at] === LETTER_N) return skipScalar(cursor)
   throw new Fault('corrupt', 'JSON_FIELD_INVALID', `${cursor.origin}: ${label} must be ${expected}`, {
     context: { key: cursor.origin, field: label },
   })
@@ -229,9 +239,7 @@ function ignoreValue(walk: Walk, frame: Frame, byte: number): boolean {
     push(walk, byte === OPEN_BRACE ? 'ignored-object' : 'ignored-array', '')
     return true
   }
-  const value = readValue(walk.cursor)
-  if (value === undefined) return false
-  parseJson(value, walk.cursor)
+  if (!skipScalar(walk.cursor)) return false
   frame.last = 'entry'
   return true
 }

@@ -133,6 +133,20 @@ export function readValue(cursor: JsonCursor): Buffer | undefined {
   return value
 }
 
+/**
+ * Skips a string, number or word; false when it is not all there.
+ * @throws Fault `corrupt` `JSON_INVALID` for anything that is none.
+ */
+export function skipScalar(cursor: JsonCursor): boolean {
+  if (cursor.bytes[cursor.at] === 0x22) return readString(cursor)
+  const start = cursor.at
+  const value = readValue(cursor)
+  if (value === undefined) return false
+  if (!/^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/.test(value.toString('latin1')))
+    throw unexpected(cursor, 'a value', start)
+  return true
+}
+
 /** Finds the end by brackets and quotes alone: whoever parses the value sees the rest. */
 // oxlint-disable-next-line complexity -- a hot loop over bytes
 function valueEnd({ bytes, at }: JsonCursor): number {

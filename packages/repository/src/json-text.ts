@@ -46,9 +46,11 @@ export function parseJson(input: string | Uint8Array, { origin }: JsonOrigin): J
   }
 }
 
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /** @throws TypeError for bytes that are not UTF-8. */
 export function decodeStrictly(bytes: Uint8Array): string {
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  return strictDecoder.decode(bytes)
 }
 
 function keepDigits(_key: string, value: unknown, context: { readonly source?: string }): unknown {

@@ -22,71 +22,42 @@ interface Stored {
 
 const LOCATION = 'memory:'
 
+interface Shelf {
+  readonly objects: Map<string, Stored>
+  readonly maxObjectBytes: number
+  readonly stamp: () => Pick<ObjectInfo, 'modifiedAt' | 'modifiedAtNs' | 'etag'>
+}
+
 /**
  * A complete store in memory, for tests and small tools. It keeps every promise of the contract, holds all objects
  * until it is dropped, and orders objects of the same millisecond by `modifiedAtNs`.
  */
 export function createMemoryStore({ now, maxObjectBytes = 2 ** 30 }: MemoryStoreOptions): ObjectStore {
-  const objects = new Map<string, Stored>()
-  const stamp = createStamp(now)
-
-  const find = (key: string, options: CallOptions | undefined): Stored => {
-    throwIfAborted(options?.signal)
-    checkKey(key)
-    const found = objects.get(key)
-    if (found === undefined) throw notFoundFault(key, LOCATION)
-    return found
-  }
-  const store = (key: string, bytes: Uint8Array): ObjectInfo => {
-    const info = { key, size: bytes.length, ...stamp() }
-    objects.set(key, { info, bytes })
-    return info
-  }
-  const sortedKeys = (prefix: string, options: CallOptions | undefined): string[] => {
-    throwIfAborted(options?.signal)
-    checkPrefix(prefix)
-    return [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys)
-  }
-
+  const shelf: Shelf = { objects: new Map(), maxObjectBytes, stamp: createStamp(now) }
   return {
     capabilities: { copy: true, conditionalPut: true, rangedGet: true, maxObjectBytes, maxDeleteBatch: 1000 },
     location: LOCATION,
-    head: async (key, options) => find(key, options).info,
-    get: async (key, options) => openBody(find(key, options), options),
-    async put(key, body, options) {
-      const source = openPutBody(key, body, options)
-      try {
-        throwIfAborted(options?.signal)
-        checkKey(key)
-        const refuseTaken = (): void => {
-          if (options?.onlyIfAbsent === true && objects.has(key)) throw alreadyExistsFault(key, LOCATION)
-        }
-        refuseTaken()
-        const bytes = await collect(key, source, maxObjectBytes)
-        refuseTaken()
-        return store(key, bytes)
-      } catch (error) {
-        await source.close()
-        throw error
-      }
-    },
+    head: async (key, options) => find(shelf, key, options).info,
+    get: async (key, options) => openBody(find(shelf, key, options), options),
+    put: (key, body, options) => put(shelf, key, body, options),
     async delete(keys, options) {
       for (const key of keys) {
         throwIfAborted(options?.signal)
         checkKey(key)
-        objects.delete(key)
+        shelf.objects.delete(key)
       }
+      throwIfAborted(options?.signal)
     },
     async *list(prefix, options) {
-      for (const key of sortedKeys(prefix, options)) {
+      for (const key of sortedKeys(shelf, prefix, options)) {
         throwIfAborted(options?.signal)
-        const found = objects.get(key)
+        const found = shelf.objects.get(key)
         if (found !== undefined && isAfter(key, options)) yield found.info
       }
     },
     async *listGroups(prefix, options) {
       let last: string | undefined
-      for (const key of sortedKeys(prefix, options)) {
+      for (const key of sortedKeys(shelf, prefix, options)) {
         throwIfAborted(options?.signal)
         const slash = key.indexOf('/', prefix.length)
         const group = slash < 0 ? undefined : key.slice(0, slash + 1)
@@ -95,12 +66,50 @@ export function createMemoryStore({ now, maxObjectBytes = 2 ** 30 }: MemoryStore
       }
     },
     async copy(from, to, options) {
-      const { bytes } = find(from, options)
+      const { bytes } = find(shelf, from, options)
       checkKey(to)
-      store(to, bytes)
+      store(shelf, to, bytes)
     },
     async [Symbol.asyncDispose]() {},
   }
+}
+
+function find(shelf: Shelf, key: string, options: CallOptions | undefined): Stored {
+  throwIfAborted(options?.signal)
+  checkKey(key)
+  const found = shelf.objects.get(key)
+  if (found === undefined) throw notFoundFault(key, LOCATION)
+  return found
+}
+
+function store(shelf: Shelf, key: string, bytes: Uint8Array): ObjectInfo {
+  const info = { key, size: bytes.length, ...shelf.stamp() }
+  shelf.objects.set(key, { info, bytes })
+  return info
+}
+
+async function put(shelf: Shelf, key: string, body: ByteSource, options: PutOptions | undefined): Promise<ObjectInfo> {
+  const source = openPutBody(key, body, options)
+  const refuseTaken = (): void => {
+    if (options?.onlyIfAbsent === true && shelf.objects.has(key)) throw alreadyExistsFault(key, LOCATION)
+  }
+  try {
+    throwIfAborted(options?.signal)
+    checkKey(key)
+    refuseTaken()
+    const bytes = await collect(key, source, shelf.maxObjectBytes)
+    refuseTaken() // somebody else may have been faster
+    return store(shelf, key, bytes)
+  } catch (error) {
+    await source.close()
+    throw error
+  }
+}
+
+function sortedKeys(shelf: Shelf, prefix: string, options: CallOptions | undefined): string[] {
+  throwIfAborted(options?.signal)
+  checkPrefix(prefix)
+  return [...shelf.objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys)
 }
 
 function isAfter(key: string, options: ListOptions | undefined): boolean {

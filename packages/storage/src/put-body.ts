@@ -3,6 +3,8 @@ import type { ByteSource } from '@waltz/bytes'
 import type { PutOptions } from './object-store.ts'
 import { untilAborted } from './until-aborted.ts'
 
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
+
 /** The bytes of one put, watched over: see `openPutBody`. */
 export interface PutBody extends ByteSource {
   /** Releases the caller's source, started or not; harmless at any time and more than once. Never rejects. */
@@ -56,7 +58,8 @@ export function openPutBody(key: string, body: ByteSource, options: PutOptions |
     async next() {
       if (failure !== undefined) throw failure.error
       try {
-        while (!closed) {
+        for (;;) {
+          if (closed) return DONE
           const step = await pull()
           if (step.done !== true && step.value.length > 0) return step
         }
@@ -65,11 +68,10 @@ export function openPutBody(key: string, body: ByteSource, options: PutOptions |
         await close()
         throw error
       }
-      return { done: true, value: undefined }
     },
     async return() {
       await close()
-      return { done: true, value: undefined }
+      return DONE
     },
   }
   return { [Symbol.asyncIterator]: () => iterator, close }

@@ -26,7 +26,7 @@ export function resumingBody({ body, range, attempts, reopen }: ResumableRead): 
   let disposed = false
 
   const resume = async (): Promise<void> => {
-    await current[Symbol.asyncDispose]().catch(() => undefined) // it has failed already
+    await Promise.resolve(current[Symbol.asyncDispose]()).catch(() => undefined) // it has failed already
     const reopened = await reopen(range?.end === undefined ? { start: next } : { start: next, end: Math.max(range.end, next) }).catch(
       (error: unknown) => {
         throw isFault(error, 'not-found') ? changedFault(info, 'deleted', error) : error

@@ -78,7 +78,7 @@ function throttled(body: ObjectBody, pass: (bytes: number) => Promise<void>): Ob
       yield chunk
     }
   }
-  return createObjectBody({ info: body.info, read, close: () => body[Symbol.asyncDispose]() })
+  return createObjectBody({ info: body.info, read, close: async () => body[Symbol.asyncDispose]() })
 }
 
 /** Tells the place when the put waits for its caller, and holds each chunk back until the rate allows it. */

@@ -55,7 +55,7 @@ export function withPrefix(store: ObjectStore, prefix: string): ObjectStore {
 }
 
 function renamed(body: ObjectBody, info: ObjectInfo): ObjectBody {
-  return createObjectBody({ info, read: () => body[Symbol.asyncIterator](), close: () => body[Symbol.asyncDispose]() })
+  return createObjectBody({ info, read: () => body[Symbol.asyncIterator](), close: async () => body[Symbol.asyncDispose]() })
 }
 
 function* mapKeys(keys: Iterable<string>, change: (key: string) => string): Generator<string> {

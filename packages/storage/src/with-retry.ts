@@ -3,7 +3,7 @@ import type { ByteSource } from '@waltz/bytes'
 import { compareKeys } from './key.ts'
 import type { CallOptions, ListOptions, ObjectInfo, ObjectStore } from './object-store.ts'
 import { resumingBody } from './resuming-body.ts'
-import { retried, startAttempts, type AttemptedCall, type RetryPolicy } from './retry-policy.ts'
+import { retried, startAttempts, type AttemptedCall, type Attempts, type RetryPolicy } from './retry-policy.ts'
 
 /**
  * Makes calls again when they fail with a retryable fault, after growing, jittered waits.
@@ -38,46 +38,33 @@ export function withRetry(store: ObjectStore, policy: RetryPolicy): ObjectStore 
         reopen: (range) => store.get(key, { ...options, range }),
       })
     },
-    async put(key, body, options) {
-      const source = replayableUntilTouched(body)
-      const attempts = startAttempts(policy, call('put', key, options))
-      for (;;) {
-        try {
-          return await store.put(key, source.body, options)
-        } catch (error) {
-          if (source.touched()) throw error
-          await attempts.failed(error).catch(async (persistent: unknown) => {
-            await source.close()
-            throw persistent
-          })
-        }
-      }
-    },
+    put: (key, body, options) =>
+      retryingPut(body, startAttempts(policy, call('put', key, options)), (source) => store.put(key, source, options)),
     async delete(keys, options) {
       for (const batch of batches(keys, Math.max(1, store.capabilities.maxDeleteBatch))) {
         await retried(policy, call('delete', batch[0] ?? '', options), () => store.delete(batch, options))
       }
     },
     list: (prefix, options) => resumingList(store, prefix, options, startAttempts(policy, call('list', prefix, options))),
-    async *listGroups(prefix, options) {
-      const attempts = startAttempts(policy, call('listGroups', prefix, options))
-      let last: string | undefined
-      for (;;) {
-        try {
-          for await (const group of store.listGroups(prefix, options)) {
-            if (last !== undefined && compareKeys(group, last) <= 0) continue
-            last = group
-            attempts.progressed()
-            yield group
-          }
-          return
-        } catch (error) {
-          await attempts.failed(error)
-        }
-      }
-    },
+    listGroups: (prefix, options) => resumingGroups(store, prefix, options, startAttempts(policy, call('listGroups', prefix, options))),
     copy: (from, to, options) => retried(policy, call('copy', to, options), () => store.copy(from, to, options)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
+
+/** Makes the put again as long as nobody pulled from its body. */
+async function retryingPut(body: ByteSource, attempts: Attempts, put: (source: ByteSource) => Promise<ObjectInfo>): Promise<ObjectInfo> {
+  const source = replayableUntilTouched(body)
+  for (;;) {
+    try {
+      return await put(source.body)
+    } catch (error) {
+      if (source.touched()) throw error
+      await attempts.failed(error).catch(async (persistent: unknown) => {
+        await source.close()
+        throw persistent
+      })
+    }
   }
 }
 
@@ -85,7 +72,7 @@ async function* resumingList(
   store: ObjectStore,
   prefix: string,
   options: ListOptions | undefined,
-  attempts: ReturnType<typeof startAttempts>,
+  attempts: Attempts,
 ): AsyncGenerator<ObjectInfo> {
   let after = options?.after
   for (;;) {
@@ -94,6 +81,29 @@ async function* resumingList(
         after = info.key
         attempts.progressed()
         yield info
+      }
+      return
+    } catch (error) {
+      await attempts.failed(error)
+    }
+  }
+}
+
+/** A listing of groups cannot be resumed by the store, so what was given already is passed over. */
+async function* resumingGroups(
+  store: ObjectStore,
+  prefix: string,
+  options: CallOptions | undefined,
+  attempts: Attempts,
+): AsyncGenerator<string> {
+  let last: string | undefined
+  for (;;) {
+    try {
+      for await (const group of store.listGroups(prefix, options)) {
+        if (last !== undefined && compareKeys(group, last) <= 0) continue
+        last = group
+        attempts.progressed()
+        yield group
       }
       return
     } catch (error) {

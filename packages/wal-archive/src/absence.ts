@@ -1,7 +1,7 @@
 import { Fault } from '@waltz/errors'
-import { classifyWalFileName, formatLsn, MIN_SEGMENT_BYTES, timelineHistoryName, type TimelineId } from '@waltz/pg-structures'
+import { classifyWalFileName, formatLsn, timelineHistoryName, type TimelineId } from '@waltz/pg-structures'
 import type { ArchiveContext } from './context.ts'
-import { readStoredStart } from './stored-start.ts'
+import { segmentBytesOf } from './segment-size.ts'
 import { readHistory, timelinesAbove } from './timeline-files.ts'
 import { hex8, listWal } from './wal-listing.ts'
 
@@ -73,15 +73,6 @@ async function neededByDescendant(
     return { code: 'WAL_HOLE', because: `timeline ${descendant} left timeline ${segment.timeline} later, at ${formatLsn(left.switchLsn)}` }
   }
   return undefined
-}
-
-async function segmentBytesOf(context: ArchiveContext, signal: AbortSignal | undefined): Promise<number> {
-  if (context.segmentBytes !== undefined) return context.segmentBytes
-  for await (const listed of listWal(context, { signal })) {
-    if (listed.parts.kind === 'segment') return (await readStoredStart(context, listed, signal)).segmentBytes
-  }
-  // Without any segment the smallest size is the careful guess: it finds more holes, never fewer.
-  return MIN_SEGMENT_BYTES
 }
 
 /**

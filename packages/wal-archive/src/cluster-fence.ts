@@ -23,7 +23,7 @@ interface Evidence {
 export async function readIdentity(context: ArchiveContext, signal?: AbortSignal): Promise<SystemIdentifier | undefined> {
   try {
     const body = await context.store.get(clusterIdentityKey, callOptions(signal))
-    return decodeClusterIdentity(await readAll(body, IDENTITY_LIMIT_BYTES)).systemIdentifier
+    return decodeClusterIdentity(await readAll(body, IDENTITY_LIMIT_BYTES), { origin: clusterIdentityKey }).systemIdentifier
   } catch (error) {
     if (isFault(error, 'not-found')) return undefined
     throw error
@@ -40,7 +40,8 @@ export async function claimArchive(context: ArchiveContext, own: SystemIdentifie
   if (declared !== undefined) return requireSame(context, own, declared)
   const evidence = await ownerOfContent(context, signal)
   if (evidence.systemIdentifier !== undefined) requireSame(context, own, evidence.systemIdentifier)
-  const bytes = encodeClusterIdentity({ systemIdentifier: own })
+  const tool = context.tool ?? { name: 'waltz', version: '' }
+  const bytes = encodeClusterIdentity({ systemIdentifier: own, createdAt: context.now().toISOString(), tool })
   try {
     const options = { onlyIfAbsent: context.store.capabilities.conditionalPut, size: bytes.length, ...callOptions(signal) }
     await context.store.put(clusterIdentityKey, sourceOf(bytes), options)
@@ -77,10 +78,15 @@ export async function requireOwnContent(context: ArchiveContext, signal?: AbortS
 
 function requireSame(context: ArchiveContext, own: SystemIdentifier, found: SystemIdentifier): void {
   if (own === found) return
-  throw new Fault('conflict', 'WAL_ARCHIVE_FOREIGN', `${context.store.location} belongs to the cluster ${found}, this is the cluster ${own}`, {
-    hint: 'give every cluster a storage prefix of its own; initdb and pg_upgrade make new clusters',
-    context: { location: context.store.location, own: String(own), found: String(found) },
-  })
+  throw new Fault(
+    'conflict',
+    'WAL_ARCHIVE_FOREIGN',
+    `${context.store.location} belongs to the cluster ${found}, this is the cluster ${own}`,
+    {
+      hint: 'give every cluster a storage prefix of its own; initdb and pg_upgrade make new clusters',
+      context: { location: context.store.location, own: String(own), found: String(found) },
+    },
+  )
 }
 
 /** Whose WAL and backups these are: from the first segment that can be read, else from the newest backup. */

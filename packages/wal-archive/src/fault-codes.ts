@@ -8,6 +8,8 @@ export const faultCodes: FaultCodeTable = {
     'The place that the settings name belongs to another cluster: its system identifier differs. Check the storage prefix; give every cluster, also one made by pg_upgrade or initdb, a prefix of its own.',
   WAL_CONFLICT:
     'The archive already holds other bytes under this name; nothing was changed. Two servers archive to one prefix, or a server was restored without a new timeline. Find out which one is right before removing anything. WALG_PREVENT_WAL_OVERWRITE=false overwrites as WAL-G does.',
+  WAL_CRC_UNAVAILABLE:
+    'The native package that computes CRC-32C does not load here, so WAL stored without a checksum (brotli, none) cannot be checked. Install the dependencies again for this machine and this version of Node.',
   WAL_CONTENT_WRONG:
     'A file came out of the archive, but its content cannot be what its name says: wrong size, page header, timeline, cluster or record checksum. Restore that object from a copy; nothing was given to PostgreSQL.',
   WAL_DESTINATION: 'The fetched file could not be written where it should go. Check the folder, its owner, and the free space.',
@@ -19,7 +21,8 @@ export const faultCodes: FaultCodeTable = {
   WAL_HOLE:
     'A segment is missing although the archive holds later ones: WAL was lost or is still being uploaded out of order. Wait for the archiver, or put the segment back; recovery must not end here.',
   WAL_NAME_INVALID: 'The name cannot be the name of an archived file: it is empty, holds a slash, or would read as another file.',
-  WAL_NOT_FOUND: 'The archive answered that it has no such file, and nothing suggests that it should: for recovery, the end of the archive.',
+  WAL_NOT_FOUND:
+    'The archive answered that it has no such file, and nothing suggests that it should: for recovery, the end of the archive.',
   WAL_STORED_DAMAGED:
     'The archive holds an object under this name that cannot be read, so it cannot be compared with the local file; nothing was changed. Remove or repair the damaged object, then the next attempt stores the file.',
   WAL_UNKNOWN_EXTENSION:

@@ -11,6 +11,8 @@ export interface OpenedWal extends AsyncDisposable {
   /** The object's name below `wal_005/`. */
   readonly storedName: string
   readonly storedBytes: number
+  /** Whether the stored form notices damage by itself: a codec with a checksum, or a cipher. */
+  readonly damageDetected: boolean
 }
 
 /**
@@ -24,9 +26,17 @@ export async function openStored(
 ): Promise<OpenedWal> {
   const body = await parts.store.get(walFolder + file.storedName, callOptions(signal))
   try {
-    // A bare name may end in something that looks like an extension (`x.partial`); the trailing dot says "no codec".
-    const source = await parts.format.open(file.storedName === file.name ? `${file.name}.` : file.storedName, body)
-    return { source, storedName: file.storedName, storedBytes: body.info.size, [Symbol.asyncDispose]: async () => close(body) }
+    // A bare name may end in something that looks like an extension (`x.txt`); the trailing dot says "no codec".
+    const formatName = file.storedName === file.name ? `${file.name}.` : file.storedName
+    const damageDetected = await parts.format.detectsDamage(formatName)
+    const source = await parts.format.open(formatName, body)
+    return {
+      source,
+      storedName: file.storedName,
+      storedBytes: body.info.size,
+      damageDetected,
+      [Symbol.asyncDispose]: async () => close(body),
+    }
   } catch (error) {
     await close(body)
     throw error

@@ -1,9 +1,6 @@
-import type { SystemIdentifier } from '@waltz/pg-structures'
+import type { Crc32c, SystemIdentifier } from '@waltz/pg-structures'
 import type { SealedFormat } from '@waltz/repository'
 import type { ObjectStore } from '@waltz/storage'
-
-/** CRC-32C of `bytes`, continuing from `seed` (0 at the start). */
-export type Crc32c = (bytes: Uint8Array, seed?: number) => number
 
 /** What a WAL archive is made of. */
 export interface WalArchiveOptions {
@@ -12,8 +9,8 @@ export interface WalArchiveOptions {
   readonly format: SealedFormat
   /** What a push does when the name is stored with other bytes: fail, or overwrite as WAL-G does. A `.history` is never overwritten. */
   readonly whenStored: 'refuse' | 'replace'
-  /** A fast CRC-32C; used where the codec cannot detect damage by itself. */
-  readonly crc32c: Crc32c
+  /** Loads a fast CRC-32C; called only for segments whose stored form cannot detect damage by itself. See `loadCrc32c`. */
+  readonly crc32c: () => Promise<Crc32c>
   /** Resolves after `ms`, or rejects with the signal's fault. */
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
   readonly now: () => Date
@@ -25,13 +22,19 @@ export interface WalArchiveOptions {
   readonly segmentBytes?: number
   /** The cluster that pushes or recovers, where it is known (pg_control). */
   readonly expectedSystemIdentifier?: SystemIdentifier
+  /** Noted in the identity object when this archive gets one. */
+  readonly tool?: { readonly name: string; readonly version: string }
   readonly observe?: (event: WalArchiveEvent) => void
 }
 
 /** What happened besides the result. */
 export type WalArchiveEvent =
   /** The archive had no identity; now it belongs to this cluster. `evidence` says what the older content was compared with. */
-  | { readonly type: 'identity-created'; readonly systemIdentifier: SystemIdentifier; readonly evidence: 'empty' | 'segment' | 'sentinel' | 'unreadable' }
+  | {
+      readonly type: 'identity-created'
+      readonly systemIdentifier: SystemIdentifier
+      readonly evidence: 'empty' | 'segment' | 'sentinel' | 'unreadable'
+    }
   /** A stored object was replaced because the settings ask for WAL-G's overwriting. */
   | { readonly type: 'replaced'; readonly name: string; readonly storedName: string }
   /** A file is missing although it should be there; it is looked for again after `waitMs`. */

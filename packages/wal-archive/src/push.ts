@@ -67,7 +67,11 @@ export async function pushWal(
 async function judgeLocalFile(context: ArchiveContext, { name, body, size }: Push): Promise<ArchiveContext['expectedSystemIdentifier']> {
   const kind = classifyWalFileName(name)?.kind
   if (kind !== 'segment' && kind !== 'partial') return context.expectedSystemIdentifier
-  const fault = { kind: 'invalid', code: 'WAL_FILE_INVALID', hint: 'check which file was given to be archived; nothing was stored' } as const
+  const fault = {
+    kind: 'invalid',
+    code: 'WAL_FILE_INVALID',
+    hint: 'check which file was given to be archived; nothing was stored',
+  } as const
   if (!isSegmentBytes(size) || (context.segmentBytes !== undefined && size !== context.segmentBytes)) {
     const expected = context.segmentBytes === undefined ? 'a power of two from 1 MiB to 1 GiB' : `${context.segmentBytes} bytes`
     throw new Fault(fault.kind, fault.code, `${name} has ${size} bytes, a segment has ${expected}`, {
@@ -112,7 +116,11 @@ async function replace(context: ArchiveContext, push: Push, stored: readonly Sto
   const result = await put(context, push, false)
   // Under another extension the old bytes would stay, and readers might prefer them.
   const outdated = stored.filter((file) => file.storedName !== result.storedName)
-  if (outdated.length > 0) await context.store.delete(outdated.map((file) => file.key), callOptions(push.signal))
+  if (outdated.length > 0)
+    await context.store.delete(
+      outdated.map((file) => file.key),
+      callOptions(push.signal),
+    )
   for (const { storedName } of stored) context.report({ type: 'replaced', name: push.name, storedName })
   return result
 }

@@ -1,4 +1,4 @@
-import { CHUNK_BYTES, coalesce, type ByteSource } from '@waltz/bytes'
+import { CHUNK_BYTES, coalesce } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import {
   createSegmentRecordCheck,
@@ -14,40 +14,52 @@ import { createRecordChain, type RecordChain } from './record-chain.ts'
 import { judgeSegmentStart, readSegmentHead, type SegmentStart } from './segment-start.ts'
 import { wrongContent } from './stored-start.ts'
 
-/** A fetched segment whose records are to be checked, because its stored form carries no checksum. */
-export interface SegmentToCheck {
-  readonly name: WalFileName
-  readonly partial: boolean
-  readonly start: SegmentStart
+/** What the name of a segment says. */
+export interface NamedSegment {
   readonly timeline: TimelineId
+  readonly partial: boolean
+}
+
+/** A fetched segment whose records are to be checked, because its stored form carries no checksum. */
+export interface SegmentToCheck extends NamedSegment {
+  readonly name: WalFileName
+  readonly start: SegmentStart
   readonly crc32c: Crc32c
   readonly signal: AbortSignal | undefined
 }
 
+/** Takes a segment as its bytes come by. Both methods throw `corrupt` `WAL_CONTENT_WRONG`. */
+export interface RecordsCheck {
+  /** Whole pages. */
+  push(pages: Uint8Array): void
+  finish(): void
+}
+
 /**
- * Passes a segment on and checks every record in it, the one that comes over from the segment before included.
- * PostgreSQL takes a damaged record for the end of the WAL, so damage must be found before it sees the file.
- * @throws Fault `corrupt` `WAL_CONTENT_WRONG` from the iteration.
+ * Checks every record of a segment, the one that comes over from the segment before included (which is read from the
+ * archive for that). PostgreSQL takes a damaged record for the end of the WAL, so damage must be found before it sees
+ * the file.
+ * @throws Fault of the store; `corrupt` when the segment before cannot be read.
  */
-export async function* withRecordsChecked(
-  context: ArchiveContext,
-  segment: SegmentToCheck,
-  source: ByteSource,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const { segmentBytes, blockBytes } = segment.start
-  const chain = segment.start.continuationBytes === 0 ? undefined : await followUpTo(context, segment)
-  const check = createSegmentRecordCheck({ segmentBytes, blockBytes, timeline: segment.timeline, crc32c: segment.crc32c })
-  for await (const chunk of coalesce(source, CHUNK_BYTES)) {
-    check.push(chunk)
-    if (chain?.verdict() === 'open') {
-      chain.push(chunk)
-      if (chain.verdict() === 'wrong') throw wrongRecords(segment.name, 'the record that comes over from the segment before does not match its checksum')
-    }
-    yield chunk
+export async function openRecordsCheck(context: ArchiveContext, segment: SegmentToCheck): Promise<RecordsCheck> {
+  const { name, timeline, partial, crc32c, start } = segment
+  const { segmentBytes, blockBytes } = start
+  const chain = start.continuationBytes === 0 ? undefined : await followUpTo(context, segment)
+  const check = createSegmentRecordCheck({ segmentBytes, blockBytes, timeline, crc32c })
+  return {
+    push(pages) {
+      check.push(pages)
+      if (chain?.verdict() !== 'open') return
+      chain.push(pages)
+      if (chain.verdict() === 'wrong')
+        throw wrongRecords(name, 'the record that comes over from the segment before does not match its checksum')
+    },
+    finish() {
+      const { complete, ending, problem } = check.finish()
+      if (problem !== undefined) throw wrongRecords(name, problem.message)
+      if (!complete && !partial) throw wrongRecords(name, `its records end early (${ending})`)
+    },
   }
-  const { complete, ending, problem } = check.finish()
-  if (problem !== undefined) throw wrongRecords(segment.name, problem.message)
-  if (!complete && !segment.partial) throw wrongRecords(segment.name, `its records end early (${ending})`)
 }
 
 function wrongRecords(name: string, message: string): Fault {

@@ -24,18 +24,19 @@ const UPLOAD_IN_PROGRESS = /\.tmp\.\d{8}T\d{6}Z-[0-9a-f]{16}$/
 export function matchStoredName(name: string, storedName: string, extensions: readonly string[]): NameMatch {
   if (!storedName.startsWith(name)) return OTHER
   const rest = storedName.slice(name.length)
-  const extension = rest === '.' ? '.' : rest.startsWith('.') ? rest.slice(1) : rest
-  const wellFormed = rest === '' || rest.startsWith('.')
+  if (rest === '') return { kind: 'readable', rank: PROBE_ORDER.indexOf('') }
+  if (rest === '.') return { kind: 'readable', rank: PROBE_ORDER.indexOf('.') }
+  if (!rest.startsWith('.')) return OTHER
+  const extension = rest.slice(1)
   const rank = PROBE_ORDER.indexOf(extension)
-  if (!wellFormed) return OTHER
-  if (extension === '' || extension === '.' || extensions.includes(extension)) {
-    return { kind: 'readable', rank: rank === -1 ? PROBE_ORDER.length : rank }
-  }
-  if (rank !== -1) return { kind: 'unreadable' }
+  if (extensions.includes(extension)) return { kind: 'readable', rank: rank === -1 ? PROBE_ORDER.length : rank }
+  return rank === -1 && isOtherFile(name, rest) ? OTHER : { kind: 'unreadable' }
+}
+
+function isOtherFile(name: string, rest: string): boolean {
   const wal = classifyWalFileName(name)
-  if (wal === undefined || SIDECAR.test(rest) || UPLOAD_IN_PROGRESS.test(rest)) return OTHER
-  if (wal.kind === 'segment' && OTHER_FILE_OF_SEGMENT.test(rest)) return OTHER
-  return { kind: 'unreadable' }
+  if (wal === undefined || SIDECAR.test(rest) || UPLOAD_IN_PROGRESS.test(rest)) return true
+  return wal.kind === 'segment' && OTHER_FILE_OF_SEGMENT.test(rest)
 }
 
 /** The archived file that an object of `wal_005/` holds: its name without the extension of a codec. */

@@ -32,7 +32,11 @@ export function judgeHistory(text: string, timeline: TimelineId): TimelineHistor
  * The archived history of a timeline; undefined when there is none. Timeline 1 never has one.
  * @throws Fault of the store or the codec; `corrupt` `WAL_CONTENT_WRONG`.
  */
-export async function readHistory(context: ArchiveContext, timeline: TimelineId, signal?: AbortSignal): Promise<TimelineHistory | undefined> {
+export async function readHistory(
+  context: ArchiveContext,
+  timeline: TimelineId,
+  signal?: AbortSignal,
+): Promise<TimelineHistory | undefined> {
   const name = timelineHistoryName(timeline)
   const [file] = (await findStored(context, name, signal)).readable
   if (file === undefined) return undefined
@@ -44,7 +48,11 @@ export async function readHistory(context: ArchiveContext, timeline: TimelineId,
  * Every timeline above `timeline` that the archive holds something of, ascending. Costs one short listing for each:
  * in byte order the history file of a timeline comes before its segments, and `~` comes behind both.
  */
-export async function* timelinesAbove(context: ArchiveContext, timeline: number, signal?: AbortSignal): AsyncGenerator<TimelineId, void, undefined> {
+export async function* timelinesAbove(
+  context: ArchiveContext,
+  timeline: number,
+  signal?: AbortSignal,
+): AsyncGenerator<TimelineId, void, undefined> {
   let below = timeline
   for (;;) {
     const next = await first(listWal(context, { after: `${hex8(below)}~`, signal }))
@@ -53,4 +61,3 @@ export async function* timelinesAbove(context: ArchiveContext, timeline: number,
     below = next.parts.timeline
   }
 }
-

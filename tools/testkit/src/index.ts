@@ -28,6 +28,7 @@ export { contentProof, directoryHash, directoryListing, fileHash, formatListing,
 export type { ListedEntry, TableProof } from './content-proof.ts'
 export { faultStore } from './fault-store.ts'
 export type { Disturbance, FaultPlan, FaultRule, FaultStore, Mutation, StoreOperation } from './fault-store.ts'
+export { fixturePath } from './fixtures.ts'
 export { fixedClock, type FixedClock } from './fixed-clock.ts'
 export { seededRandom, type SeededRandom } from './seeded-random.ts'
 export { checkRepositoryStrictly, type StrictOptions } from './strict/check-repository.ts'

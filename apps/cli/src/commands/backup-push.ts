@@ -6,7 +6,8 @@ export const backupPush: CommandDefinition = {
   summary: 'Back up a running server and store the backup',
   positionals: 'DIRECTORY',
   minArguments: 1,
-  whenTooFew: 'a backup without a directory, over the replication protocol, is not available yet: name the data directory, as in backup-push "$PGDATA"',
+  whenTooFew:
+    'a backup without a directory, over the replication protocol, is not available yet: name the data directory, as in backup-push "$PGDATA"',
   maxArguments: 1,
   description: [
     'Takes a base backup of the server whose data directory is DIRECTORY, while it runs, and stores it together with all WAL that it needs.',
@@ -16,12 +17,21 @@ export const backupPush: CommandDefinition = {
   examples: [
     { command: 'waltz backup-push "$PGDATA"', explains: 'a full backup' },
     { command: 'waltz backup-push "$PGDATA" --verify', explains: 'check every page checksum on the way' },
-    { command: `waltz backup-push "$PGDATA" --permanent --add-user-data '{"before":"upgrade"}'`, explains: 'keep it for ever, with a note' },
+    {
+      command: `waltz backup-push "$PGDATA" --permanent --add-user-data '{"before":"upgrade"}'`,
+      explains: 'keep it for ever, with a note',
+    },
   ],
   flags: [
     { name: 'full', short: 'f', type: 'boolean', summary: 'Make a full backup; the only kind there is yet' },
     { name: 'permanent', short: 'p', type: 'boolean', summary: 'Mark the backup permanent: deleting old backups spares it' },
-    { name: 'verify', short: 'v', type: 'boolean', summary: 'Check the checksum of every data page', setting: 'WALG_VERIFY_PAGE_CHECKSUMS' },
+    {
+      name: 'verify',
+      short: 'v',
+      type: 'boolean',
+      summary: 'Check the checksum of every data page',
+      setting: 'WALG_VERIFY_PAGE_CHECKSUMS',
+    },
     {
       name: 'store-all-corrupt',
       short: 's',
@@ -29,14 +39,26 @@ export const backupPush: CommandDefinition = {
       summary: 'Record every corrupt block instead of ten for each file',
       setting: 'WALG_STORE_ALL_CORRUPT_BLOCKS',
     },
-    { name: 'add-user-data', type: 'string', valueName: 'JSON', summary: 'Store this JSON with the backup', setting: 'WALG_SENTINEL_USER_DATA' },
+    {
+      name: 'add-user-data',
+      type: 'string',
+      valueName: 'JSON',
+      summary: 'Store this JSON with the backup',
+      setting: 'WALG_SENTINEL_USER_DATA',
+    },
     {
       name: 'without-files-metadata',
       type: 'boolean',
       summary: 'Store no list of files; no delta can be based on the backup',
       setting: 'WALG_WITHOUT_FILES_METADATA',
     },
-    { name: 'target-storage', type: 'string', valueName: 'NAME', summary: 'Storage to write to; only "default" yet', setting: 'WALG_TARGET_STORAGE' },
+    {
+      name: 'target-storage',
+      type: 'string',
+      valueName: 'NAME',
+      summary: 'Storage to write to; only "default" yet',
+      setting: 'WALG_TARGET_STORAGE',
+    },
     { name: 'rating-composer', short: 'r', type: 'boolean', summary: 'Group files by how often they change', notYet: true },
     { name: 'database-composer', short: 'b', type: 'boolean', summary: 'Group files by database', notYet: true },
     { name: 'copy-composer', short: 'c', type: 'boolean', summary: 'Copy unchanged parts of the previous backup', notYet: true },

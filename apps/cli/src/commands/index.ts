@@ -15,6 +15,6 @@ export const commandGroups: readonly { readonly title: string; readonly names: r
 ]
 
 /** The command of this name or other name. */
-export function findCommand(word: string): CommandDefinition | undefined {
-  return commands.find((command) => command.name === word || command.aliases?.includes(word) === true)
+export function findCommand(word: string, among: readonly CommandDefinition[]): CommandDefinition | undefined {
+  return among.find((command) => command.name === word || command.aliases?.includes(word) === true)
 }

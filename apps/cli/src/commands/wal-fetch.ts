@@ -18,7 +18,13 @@ export const walFetch: CommandDefinition = {
     { command: 'waltz wal-fetch 000000010000000000000007 /tmp/segment', explains: 'by hand' },
   ],
   flags: [
-    { name: 'target-storage', type: 'string', valueName: 'NAME', summary: 'Storage to read from; only "default" yet', setting: 'WALG_TARGET_STORAGE' },
+    {
+      name: 'target-storage',
+      type: 'string',
+      valueName: 'NAME',
+      summary: 'Storage to read from; only "default" yet',
+      setting: 'WALG_TARGET_STORAGE',
+    },
   ],
   settings: ['WALG_FILE_PREFIX', 'WALG_STORAGE_PREFIX', 'WALTZ_WAL_FETCH_DEADLINE', 'WALTZ_WAL_FETCH_EXIT_CODES', 'PGDATA'],
   load: async () => (await import('./wal-fetch.run.ts')).runWalFetch,

@@ -21,7 +21,13 @@ export const walPush: CommandDefinition = {
     { command: 'waltz wal-push pg_wal/000000010000000000000007', explains: 'by hand' },
   ],
   flags: [
-    { name: 'target-storage', type: 'string', valueName: 'NAME', summary: 'Storage to write to; only "default" yet', setting: 'WALG_TARGET_STORAGE' },
+    {
+      name: 'target-storage',
+      type: 'string',
+      valueName: 'NAME',
+      summary: 'Storage to write to; only "default" yet',
+      setting: 'WALG_TARGET_STORAGE',
+    },
   ],
   settings: [
     'WALG_FILE_PREFIX',

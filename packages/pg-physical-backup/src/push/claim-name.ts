@@ -1,9 +1,10 @@
-import { backupFolder, createLease, leaseKey, sentinelKey, type Lease } from '@waltz/repository'
+import { backupFolder, createLease, leaseKey, sentinelKey } from '@waltz/repository'
 import { Fault, isFault } from '@waltz/errors'
 import type { PushSurroundings } from './push-backup-options.ts'
 
 /** How long a lease lives without being renewed, in milliseconds. */
 const LEASE_MS = 5 * 60_000
+const DELETE_BATCH = 1000
 
 /** A backup name that belongs to this attempt alone. */
 export interface NameClaim extends AsyncDisposable {
@@ -23,29 +24,29 @@ export async function claimName(name: string, around: PushSurroundings, signal: 
   const lease = createLease({
     store,
     key: leaseKey(name),
-    owner: { id: around.randomHex(32), host: around.hostname, process: around.processId },
+    id: around.randomHex(32),
+    holder: { host: around.hostname, pid: around.processId },
     ttlMs: LEASE_MS,
     now: around.now,
     sleep: around.sleep,
   })
   await lease.acquire({ signal })
-  const ended = new AbortController()
-  const lost = new AbortController()
   try {
     await refuseFinished(name, around, signal)
-    await removeBelow(name, around, { keepLease: true, signal })
+    await removeBelow(name, around, signal)
   } catch (error) {
     await lease.release().catch(() => undefined)
     throw error
   }
-  const renewing = renew(lease, around, { ended: ended.signal, lost })
+  const keeping = lease.keep()
   return {
-    lost: lost.signal,
-    discard: () => removeBelow(name, around, { keepLease: true }),
+    lost: keeping.lost,
+    discard: () => removeBelow(name, around),
     async [Symbol.asyncDispose]() {
-      ended.abort()
-      await renewing
-      await lease.release().catch((error: unknown) => around.observe({ type: 'warning', message: `the lease of ${name} stays behind: ${(error as Error).message}` }))
+      await keeping.stop()
+      await lease.release().catch((error: unknown) => {
+        around.observe({ type: 'warning', message: `the lease of ${name} stays behind: ${(error as Error).message}` })
+      })
     },
   }
 }
@@ -63,31 +64,16 @@ async function refuseFinished(name: string, around: PushSurroundings, signal: Ab
   })
 }
 
-async function removeBelow(name: string, around: PushSurroundings, options: { keepLease: boolean; signal?: AbortSignal }): Promise<void> {
-  const call = options.signal === undefined ? {} : { signal: options.signal }
+/** Removes everything in the backup's folder but the lease. */
+async function removeBelow(name: string, around: PushSurroundings, signal?: AbortSignal): Promise<void> {
+  const call = signal === undefined ? {} : { signal }
   let keys: string[] = []
   const flush = async (): Promise<void> => {
     if (keys.length > 0) await around.store.delete(keys, call)
     keys = []
   }
   for await (const { key } of around.store.list(backupFolder(name), call)) {
-    if (key === leaseKey(name) && options.keepLease) continue
-    if (keys.push(key) >= 1000) await flush()
+    if (key !== leaseKey(name) && keys.push(key) >= DELETE_BATCH) await flush()
   }
   await flush()
-}
-
-async function renew(lease: Lease, around: PushSurroundings, signals: { ended: AbortSignal; lost: AbortController }): Promise<void> {
-  while (!signals.ended.aborted) {
-    await around.sleep(LEASE_MS / 5, signals.ended).catch(() => undefined)
-    if (signals.ended.aborted) return
-    try {
-      await lease.renew()
-    } catch (error) {
-      // An unreachable store is no loss yet: the next renewal may succeed before the lease runs out.
-      if (isFault(error) && error.retryable) continue
-      signals.lost.abort(error)
-      return
-    }
-  }
 }

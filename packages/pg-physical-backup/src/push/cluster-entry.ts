@@ -1,3 +1,5 @@
+import type { EntryFacts } from './entry-facts.ts'
+
 /** One thing of a data directory that goes into the backup. */
 export type ClusterEntry = ClusterDirectory | ClusterFile
 
@@ -6,10 +8,7 @@ export interface ClusterDirectory {
   readonly kind: 'directory'
   /** Member name: a leading slash, none at the end; the data directory itself is `/` (RF 3.3). */
   readonly name: string
-  readonly mode: number
-  readonly uid: number
-  readonly gid: number
-  readonly modifiedAtNs: bigint
+  readonly facts: EntryFacts
 }
 
 /** A regular file. Its size and times are taken when it is opened, not when it is found. */

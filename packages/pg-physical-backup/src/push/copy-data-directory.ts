@@ -2,6 +2,7 @@ import { Fault } from '@waltz/errors'
 import type { ClusterEntry } from './cluster-entry.ts'
 import { readDatabaseNames, type DatabaseNames } from './database-names.ts'
 import { createEntryQueue } from './entry-queue.ts'
+import { factsOfStat } from './entry-facts.ts'
 import { openOwnerNames, type OwnerNames } from './owner-names.ts'
 import { pageCheckFor } from './page-check.ts'
 import type { PushRequest, PushSurroundings } from './push-backup-options.ts'
@@ -9,7 +10,7 @@ import { pushParts } from './push-parts.ts'
 import type { RunningBackup } from './push-backup.ts'
 import { createSpool, type Spool, type SpoolFile } from './spool.ts'
 import type { StoredPart } from './store-part.ts'
-import { noFindings, walkDataDirectory, type WalkFindings } from './walk.ts'
+import { noFindings, walkDataDirectory, type WalkFindings, type WalkOptions } from './walk.ts'
 
 /** Everything of the data directory but pg_control, stored. */
 export interface CopiedData {
@@ -35,14 +36,15 @@ export async function copyDataDirectory(
 ): Promise<CopiedData> {
   const spool = createSpool(around.spoolFolder)
   const findings = noFindings()
-  const owners = openOwnerNames()
+  const factsOf = around.factsOf ?? factsOfStat
+  const owners = around.owners ?? openOwnerNames()
   around.observe({ type: 'phase', phase: 'copying' })
   const beside = readBeside(request, around, { spool, signal })
   try {
-    const entries = walk(running, spool, findings)
+    const entries = walk(running, { spool, findings, factsOf })
     const pushed = await pushParts(createEntryQueue(entries, signal), {
       target: { store: around.store, format: around.format, backupName: running.name, signal },
-      pack: { thresholdBytes: request.thresholdBytes, chunkBytes: around.format.chunkBytes, owners, ...pageCheck(running, request, around), ...diskLimit(around) },
+      pack: { thresholdBytes: request.thresholdBytes, chunkBytes: around.format.chunkBytes, owners, factsOf, ...pageCheck(running, request, around), ...diskLimit(around) },
       lanes: request.lanes,
       uploadQueue: request.uploadQueue,
       spool,
@@ -65,9 +67,9 @@ export async function copyDataDirectory(
   }
 }
 
-function walk(running: RunningBackup, spool: Spool, findings: WalkFindings): Generator<ClusterEntry, void, undefined> {
+function walk(running: RunningBackup, options: Pick<WalkOptions, 'spool' | 'findings' | 'factsOf'>): Generator<ClusterEntry, void, undefined> {
   const walFolders = running.session.facts.serverVersion >= 170_000 ? ['archive_status', 'summaries'] : ['archive_status']
-  return walkDataDirectory({ dataDirectory: running.directory.path, walFolders, spool, findings })
+  return walkDataDirectory({ ...options, dataDirectory: running.directory.path, walFolders })
 }
 
 /** What is read from the server while files are copied. Never rejects: none of it may cost the backup. */

@@ -1,9 +1,11 @@
+import type { Lsn } from '@waltz/pg-structures'
+
 /** Libraries report what happened; only the application decides whether and how to show it. */
 export type Observer<Event> = (event: Event) => void
 
 /** What a running backup tells. */
 export type PushEvent =
-  | { readonly type: 'started'; readonly name: string; readonly startLsn: string }
+  | { readonly type: 'started'; readonly name: string; readonly startLsn: Lsn }
   /** What there is to read, as the server estimates it. */
   | { readonly type: 'estimated'; readonly bytes: number }
   | { readonly type: 'read'; readonly bytes: number }

@@ -1,5 +1,7 @@
 export type { FollowedLink, SkippedEntry } from './cluster-entry.ts'
+export type { EntryFacts, FactsOf } from './entry-facts.ts'
 export type { Observer, PushEvent } from './events.ts'
+export type { OwnerNames } from './owner-names.ts'
 export { pushBackup } from './push-backup.ts'
 export type { PushedBackup, PushRequest, PushSurroundings, WalKeeper, WalOutcome, WalRange } from './push-backup-options.ts'
 export type { SqlConnect, SqlConnection } from './sql-connection.ts'

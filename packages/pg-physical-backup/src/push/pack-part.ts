@@ -1,8 +1,9 @@
 import { closeSync, readSync } from 'node:fs'
 import { throwIfAborted } from '@waltz/errors'
 import { encodeTarHeader, TAR_TRAILER, tarPaddingBytes, writeTarHeader, type TarEntry } from '@waltz/tar'
-import type { ClusterEntry, ClusterFile } from './cluster-entry.ts'
+import type { ClusterFile } from './cluster-entry.ts'
 import type { EntryQueue } from './entry-queue.ts'
+import { nearestSecond, type EntryFacts, type FactsOf } from './entry-facts.ts'
 import type { OwnerNames } from './owner-names.ts'
 import type { PageCheck } from './page-check.ts'
 import { closeSourceFile, openSourceFile, readInto, unreadable, type SourceFile } from './source-file.ts'
@@ -18,6 +19,7 @@ export interface PackOptions {
   /** The size of the blocks that are yielded, all but the last. */
   readonly chunkBytes: number
   readonly owners: OwnerNames
+  readonly factsOf: FactsOf
   /** The check of the pages of a member; undefined when pages are not verified, or the member has none. */
   readonly pageCheck?: (name: string) => PageCheck | undefined
   /** Waits until so many bytes may be read from the disk. */
@@ -40,14 +42,16 @@ export async function* packPart(queue: EntryQueue, options: PackOptions): AsyncG
     const entry = queue.take()
     if (entry === undefined) break
     if (entry.kind === 'directory') {
-      blocks.header({ ...directoryHeader(entry), ...options.owners.of(entry.uid, entry.gid) })
-      options.onMember({ name: entry.name, modifiedAtNs: entry.modifiedAtNs, corruptBlocks: [] }, 0)
+      blocks.header(header(entry.name, entry.facts, options, 'directory'))
+      options.onMember({ name: entry.name, modifiedAtNs: entry.facts.modifiedAtNs, corruptBlocks: [] }, 0)
     } else {
       const file = openSourceFile(entry.path)
       if (file === undefined) continue
       contentBytes += file.size
-      blocks.header({ ...fileHeader(entry, file), ...options.owners.of(Number(file.stat.uid), Number(file.stat.gid)) })
-      yield* packContent(entry, file, blocks, options)
+      const facts = options.factsOf(entry.name, file.stat)
+      blocks.header({ ...header(entry.name, facts, options, 'file'), size: file.size })
+      const corruptBlocks = yield* packContent(entry, file, blocks, options)
+      options.onMember({ name: entry.name, modifiedAtNs: facts.modifiedAtNs, corruptBlocks }, file.size)
     }
     yield* blocks.full()
   }
@@ -57,7 +61,8 @@ export async function* packPart(queue: EntryQueue, options: PackOptions): AsyncG
   if (rest !== undefined) yield rest
 }
 
-async function* packContent(entry: ClusterFile, file: SourceFile, blocks: Blocks, options: PackOptions): AsyncGenerator<Uint8Array, void, undefined> {
+/** The content of one member and its padding; returns the blocks that failed verification. */
+async function* packContent(entry: ClusterFile, file: SourceFile, blocks: Blocks, options: PackOptions): AsyncGenerator<Uint8Array, readonly number[], undefined> {
   const corruptBlocks: number[] = []
   const pageCheck = file.size === 0 ? undefined : options.pageCheck?.(entry.name)
   try {
@@ -69,7 +74,7 @@ async function* packContent(entry: ClusterFile, file: SourceFile, blocks: Blocks
     else await closeSourceFile(file)
   }
   blocks.zeros(tarPaddingBytes(file.size))
-  options.onMember({ name: entry.name, modifiedAtNs: file.stat.mtimeNs, corruptBlocks }, file.size)
+  return corruptBlocks
 }
 
 function readSmall(file: SourceFile, blocks: Blocks, options: PackOptions, name: string): void {
@@ -141,28 +146,9 @@ function* fillShrunk(missing: number, blocks: Blocks, options: PackOptions, name
   }
 }
 
-function directoryHeader(entry: Extract<ClusterEntry, { kind: 'directory' }>): Omit<TarEntry, 'userName' | 'groupName'> {
-  const { name, mode, uid, gid } = entry
-  return { name, type: 'directory', size: 0, mode, uid, gid, modifiedAtSeconds: nearestSecond(entry.modifiedAtNs) }
-}
-
-function fileHeader(entry: ClusterFile, { size, stat }: SourceFile): Omit<TarEntry, 'userName' | 'groupName'> {
-  return {
-    name: entry.name,
-    type: 'file',
-    size,
-    mode: Number(stat.mode) & 0o7777,
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    modifiedAtSeconds: nearestSecond(stat.mtimeNs),
-  }
-}
-
-/** WAL-G rounds half up (RF 3.4); the exact time stands in files_metadata.json. */
-function nearestSecond(ns: bigint): number {
-  const shifted = ns + 500_000_000n
-  const seconds = shifted / 1_000_000_000n
-  return Number(shifted % 1_000_000_000n < 0n ? seconds - 1n : seconds)
+function header(name: string, facts: EntryFacts, { owners }: PackOptions, type: 'file' | 'directory'): TarEntry {
+  const { mode, uid, gid, modifiedAtNs } = facts
+  return { name, type, size: 0, mode, uid, gid, ...owners.of(uid, gid), modifiedAtSeconds: nearestSecond(modifiedAtNs) }
 }
 
 /** The block being assembled, and those that are full and wait to be yielded. */

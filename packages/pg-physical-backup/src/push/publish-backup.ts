@@ -61,7 +61,7 @@ export async function describeBackup(documents: BackupDocuments, around: PushSur
     await store.put(filesMetadataKey(name), source, { signal })
     filesMetadata = { size, sha256: hash.digest('hex') }
   }
-  const manifest: BackupManifest = { ...documents.manifest, ...(filesMetadata === undefined ? {} : { filesMetadata }) }
+  const manifest: BackupManifest = { ...documents.manifest, filesMetadata }
   await store.put(manifestKey(name), sourceOf(encodeManifest(manifest)), { signal })
 }
 

@@ -2,7 +2,9 @@ import type { Lsn, SystemIdentifier, TimelineId, WalFileName } from '@waltz/pg-s
 import type { OffsetAt, SealedFormat } from '@waltz/repository'
 import type { ObjectStore } from '@waltz/storage'
 import type { FollowedLink, SkippedEntry } from './cluster-entry.ts'
+import type { FactsOf } from './entry-facts.ts'
 import type { Observer, PushEvent } from './events.ts'
+import type { OwnerNames } from './owner-names.ts'
 import type { SqlConnect } from './sql-connection.ts'
 
 /** The surroundings of a backup: everything with an effect comes from here. */
@@ -23,6 +25,10 @@ export interface PushSurroundings {
   readonly observe: Observer<PushEvent>
   /** Waits until so many bytes may be read from the disk. */
   readonly diskLimit?: (bytes: number, signal?: AbortSignal) => Promise<void>
+  /** Names of owners; those of this system when absent. */
+  readonly owners?: OwnerNames
+  /** Modes, owners and times; those of the file system when absent. */
+  readonly factsOf?: FactsOf
   /** What made the backup, for the manifest. */
   readonly tool: { readonly name: string; readonly version: string }
 }

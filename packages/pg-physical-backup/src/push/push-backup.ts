@@ -70,7 +70,7 @@ interface ClaimedBackup {
 
 async function runClaimed(backup: ClaimedBackup): Promise<PushedBackup> {
   const { running, claim, around, signal } = backup
-  around.observe({ type: 'started', name: running.name, startLsn: running.session.startLsn.toString() })
+  around.observe({ type: 'started', name: running.name, startLsn: running.session.startLsn })
   let announcing = false
   try {
     const copied = await copyDataDirectory(running, backup.request, { around, signal })

@@ -4,6 +4,7 @@ import { encodeTarHeader, TAR_TRAILER, tarPaddingBytes } from '@waltz/tar'
 import { stat } from 'node:fs/promises'
 import type { BackupEnd } from './backup-session.ts'
 import { readControlFile } from './data-directory.ts'
+import { factsOfStat, nearestSecond } from './entry-facts.ts'
 import type { OwnerNames } from './owner-names.ts'
 import type { PushSurroundings } from './push-backup-options.ts'
 import { storePart, type PartTarget, type StoredPart } from './store-part.ts'
@@ -18,17 +19,18 @@ export async function pushControlPart(
   target: PartTarget,
   { around, owners }: { readonly around: PushSurroundings; readonly owners: OwnerNames },
 ): Promise<StoredPart> {
-  const facts = await stat(`${dataDirectory}/global/pg_control`, { bigint: true })
+  const found = await stat(`${dataDirectory}/global/pg_control`, { bigint: true })
+  const facts = (around.factsOf ?? factsOfStat)('/global/pg_control', found)
   const { bytes } = await readControlFile(dataDirectory, around.sleep)
   const header = encodeTarHeader({
     name: '/global/pg_control',
     type: 'file',
     size: bytes.length,
-    mode: Number(facts.mode) & 0o7777,
-    uid: Number(facts.uid),
-    gid: Number(facts.gid),
-    ...owners.of(Number(facts.uid), Number(facts.gid)),
-    modifiedAtSeconds: Number((facts.mtimeNs + 500_000_000n) / 1_000_000_000n),
+    mode: facts.mode,
+    uid: facts.uid,
+    gid: facts.gid,
+    ...owners.of(facts.uid, facts.gid),
+    modifiedAtSeconds: nearestSecond(facts.modifiedAtNs),
   })
   const source = sourceOf(header, bytes, new Uint8Array(tarPaddingBytes(bytes.length)), TAR_TRAILER)
   return storePart(target, { name: target.format.nameFor(controlPartName), source, contentBytes: () => bytes.length })

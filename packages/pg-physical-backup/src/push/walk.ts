@@ -1,6 +1,7 @@
 import { lstatSync, readlinkSync, realpathSync, statSync, type BigIntStats } from 'node:fs'
 import { Fault } from '@waltz/errors'
 import type { ClusterEntry, FollowedLink, FoundTablespace, SkippedEntry } from './cluster-entry.ts'
+import type { FactsOf } from './entry-facts.ts'
 import { isDatabaseFolder, isDroppedFile, isEmptied } from './exclusions.ts'
 import { readSortedFolder } from './sorted-folder.ts'
 import type { Spool } from './spool.ts'
@@ -27,6 +28,7 @@ export interface WalkOptions {
   readonly walFolders: readonly string[]
   readonly spool: Spool
   readonly findings: WalkFindings
+  readonly factsOf: FactsOf
 }
 
 /** Nothing found yet. */
@@ -44,7 +46,7 @@ export function* walkDataDirectory(options: WalkOptions): Generator<ClusterEntry
   const stat = statOf(options.dataDirectory)
   if (stat === undefined) throw new Fault('unavailable', 'DATA_DIRECTORY_UNREADABLE', `${options.dataDirectory} does not exist`)
   options.findings.visitedBytes += Number(stat.size)
-  yield directory('/', stat)
+  yield { kind: 'directory', name: '/', facts: options.factsOf('/', stat) }
   yield* walkFolder({ ...options, open: new Set([identity(stat)]) }, '/', options.dataDirectory)
 }
 
@@ -84,8 +86,10 @@ function* walkDirectory(walk: Walk, name: string, path: string): Generator<Clust
   walk.findings.visitedBytes += Number(stat.size)
   // WAL-G writes what lies behind the links before the folder that holds them.
   if (name === '/pg_tblspc') yield* walkTablespaces(walk, path)
-  yield directory(name, stat)
-  if (name === '/pg_wal') for (const inner of walk.walFolders) yield directory(`/pg_wal/${inner}`, stat)
+  yield { kind: 'directory', name, facts: walk.factsOf(name, stat) }
+  if (name === '/pg_wal') {
+    for (const inner of walk.walFolders) yield { kind: 'directory', name: `/pg_wal/${inner}`, facts: walk.factsOf(`/pg_wal/${inner}`, stat) }
+  }
   if (isEmptied(baseName)) return
   const key = identity(stat)
   if (walk.open.has(key)) {
@@ -144,17 +148,6 @@ function report<Kind extends 'links' | 'skipped'>(walk: Walk, kind: Kind, entry:
   const list = walk.findings[kind] as (FollowedLink | SkippedEntry)[]
   if (list.length < REPORT_LIMIT) list.push(entry)
   else walk.findings.unreported += 1
-}
-
-function directory(name: string, stat: BigIntStats): ClusterEntry {
-  return {
-    kind: 'directory',
-    name,
-    mode: Number(stat.mode) & 0o7777,
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    modifiedAtNs: stat.mtimeNs,
-  }
 }
 
 function identity(stat: BigIntStats): string {

@@ -92,7 +92,7 @@ function targetSetting(target: RecoveryTarget): readonly [string, string] | unde
       return ['recovery_target_xid', target.xid]
     case 'name':
       return ['recovery_target_name', target.name]
-    case 'end':
+    default:
       return undefined
   }
 }

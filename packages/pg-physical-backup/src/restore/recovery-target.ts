@@ -76,7 +76,7 @@ export function describeTarget(target: RecoveryTarget): string {
       return `transaction ${target.xid}`
     case 'name':
       return `restore point '${target.name}'`
-    case 'end':
+    default:
       return 'the end of the archived WAL'
   }
 }

@@ -1,7 +1,17 @@
 import { Fault } from '@waltz/errors'
 
-/** The offset of local time from UTC, in minutes east, at a local calendar moment (`month` 1 to 12). */
-export type LocalOffset = (year: number, month: number, day: number, hour: number, minute: number, second: number) => number
+/** A moment as a clock on the wall shows it; `month` is 1 to 12. */
+export interface WallClock {
+  readonly year: number
+  readonly month: number
+  readonly day: number
+  readonly hour: number
+  readonly minute: number
+  readonly second: number
+}
+
+/** The offset of local time from UTC, in minutes east, when the local clock shows this. */
+export type LocalOffset = (local: WallClock) => number
 
 /** A moment to recover to. */
 export interface TargetTime {
@@ -27,7 +37,7 @@ export function parseTargetTime(text: string, localOffset: LocalOffset): TargetT
   const micros = Math.round(Number(`0.${match[7] ?? '0'}`) * 1e6)
   const wallMs = Date.UTC(year, month - 1, day, hour, minute, second)
   if (!isCalendarMoment(new Date(wallMs), [year, month, day, hour, minute, second])) throw invalidTime(text)
-  const offset = match[8] === undefined ? localOffset(year, month, day, hour, minute, second) : parseOffset(match[8], text)
+  const offset = match[8] === undefined ? localOffset({ year, month, day, hour, minute, second }) : parseOffset(match[8], text)
   const epochMicros = (wallMs - offset * 60_000) * 1000 + micros
   return { epochMicros, text: formatMoment(epochMicros, offset) }
 }

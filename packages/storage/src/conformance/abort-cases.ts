@@ -1,7 +1,7 @@
 import { Fault } from '@waltz/errors'
 import type { CallOptions } from '../object-store.ts'
 import { defineCase, type CaseScope, type ConformanceCase } from './case.ts'
-import { expectFault, expectSame, expectThat, failureOf } from './expect.ts'
+import { collectAll, expectFault, expectSame, expectThat, failureOf } from './expect.ts'
 import { chunked, patternBytes, textSource } from './sources.ts'
 
 /** Every call, with options added. */
@@ -11,8 +11,8 @@ function callsOf({ store, at, prefix }: CaseScope): readonly (readonly [string, 
     ['get', (options) => store.get(at('object'), options)],
     ['put', (options) => store.put(at('new'), textSource('x'), options)],
     ['delete', (options) => store.delete([at('object')], options)],
-    ['list', (options) => Array.fromAsync(store.list(prefix, options))],
-    ['listGroups', (options) => Array.fromAsync(store.listGroups(prefix, options))],
+    ['list', (options) => collectAll(store.list(prefix, options))],
+    ['listGroups', (options) => collectAll(store.listGroups(prefix, options))],
   ]
 }
 

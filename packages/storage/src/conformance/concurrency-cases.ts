@@ -2,7 +2,7 @@ import { isFault } from '@waltz/errors'
 import { concatBytes } from '@waltz/bytes'
 import type { ObjectStore } from '../object-store.ts'
 import { defineCase, type ConformanceCase } from './case.ts'
-import { expectBytes, expectSame, expectThat, listKeys, readBytes } from './expect.ts'
+import { collectAll, expectBytes, expectSame, expectThat, listKeys, readBytes } from './expect.ts'
 import { chunked, patternBytes, textSource } from './sources.ts'
 
 /** Many calls at once. */
@@ -25,13 +25,13 @@ export const concurrencyCases: readonly ConformanceCase[] = [
   defineCase('readers during a replace see the old or the new object, never a mixture', async ({ store, at }) => {
     const versions = [1, 2, 3, 4].map((version) => new Uint8Array(600_000 + version * 50_000).fill(version))
     await store.put(at('object'), chunked(versions[0] as Uint8Array, 100_000))
-    let writing = true
+    const progress = { writing: true }
     const write = async (): Promise<void> => {
       for (let round = 0; round < 12; round += 1) await store.put(at('object'), chunked(versions[round % 4] as Uint8Array, 100_000))
-      writing = false
+      progress.writing = false
     }
     const read = async (): Promise<void> => {
-      while (writing) await readOneVersion(store, at('object'), versions)
+      while (progress.writing) await readOneVersion(store, at('object'), versions)
     }
     await Promise.all([write(), read(), read(), read()])
   }),
@@ -67,7 +67,7 @@ export const concurrencyCases: readonly ConformanceCase[] = [
     const bytes = patternBytes(300_000)
     await store.put(at('object'), chunked(bytes))
     const bodies = await Promise.all(Array.from({ length: 30 }, () => store.get(at('object'))))
-    for (const body of bodies.slice(0, 10)) expectBytes(concatBytes(await Array.fromAsync(body)), bytes, 'bytes')
+    for (const body of bodies.slice(0, 10)) expectBytes(concatBytes(await collectAll(body)), bytes, 'bytes')
     await Promise.all(bodies.map((body) => body[Symbol.asyncDispose]()))
   }),
   defineCase('the store says where it is and what it can do', async ({ store }) => {
@@ -79,7 +79,7 @@ export const concurrencyCases: readonly ConformanceCase[] = [
 
 async function readOneVersion(store: ObjectStore, key: string, versions: readonly Uint8Array[]): Promise<void> {
   const body = await store.get(key)
-  const bytes = concatBytes(await Array.fromAsync(body))
+  const bytes = concatBytes(await collectAll(body))
   expectSame(bytes.length, body.info.size, 'bytes read and announced')
   expectBytes(bytes, versions[(bytes[0] ?? 0) - 1] ?? new Uint8Array(0), 'one version')
 }

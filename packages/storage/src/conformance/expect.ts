@@ -16,8 +16,9 @@ export function expectSame(actual: unknown, expected: unknown, what: string): vo
 /** Throws unless the arrays hold the same bytes. */
 export function expectBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
   expectSame(actual.length, expected.length, `${what}, length`)
-  const index = actual.findIndex((byte, at) => byte !== expected[at])
-  if (index >= 0) throw new Error(`${what}: byte ${index} is ${actual[index]}, expected ${expected[index]}`)
+  for (let index = 0; index < expected.length; index += 1) {
+    if (actual[index] !== expected[index]) throw new Error(`${what}: byte ${index} is ${actual[index]}, expected ${expected[index]}`)
+  }
 }
 
 /** Throws unless the two describe the same object. */
@@ -74,6 +75,13 @@ export async function listGroupNames(store: ObjectStore, prefix: string): Promis
   const groups: string[] = []
   for await (const group of store.listGroups(prefix)) groups.push(group)
   return groups
+}
+
+/** Everything that an iterable gives. */
+export async function collectAll<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
 }
 
 function describe(info: ObjectInfo | undefined): unknown {

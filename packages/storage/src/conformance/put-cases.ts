@@ -1,5 +1,5 @@
 import { conditional, defineCase, type ConformanceCase } from './case.ts'
-import { expectBytes, expectFault, expectSame, expectSameInfo, expectThat, readBytes } from './expect.ts'
+import { expectBytes, expectFault, expectSame, expectSameInfo, expectThat, listGroupNames, listKeys, readBytes } from './expect.ts'
 import { chunked, patternBytes, textSource } from './sources.ts'
 
 const SIZES: readonly (readonly [name: string, bytes: number])[] = [
@@ -61,9 +61,9 @@ export const putCases: readonly ConformanceCase[] = [
       const key = at(`group-${round}/object`)
       await store.put(key, textSource(`round ${round}`))
       expectSame((await store.head(key)).size, 7, 'size')
-      const keys = await Array.fromAsync(store.list(prefix), (info) => info.key)
+      const keys = await listKeys(store, prefix)
       expectThat(keys.includes(key), `${key} is not listed`)
-      const groups = await Array.fromAsync(store.listGroups(prefix))
+      const groups = await listGroupNames(store, prefix)
       expectThat(groups.includes(at(`group-${round}/`)), `${at(`group-${round}/`)} is not listed as a group`)
     }
   }),

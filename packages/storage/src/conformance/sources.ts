@@ -12,7 +12,7 @@ export function patternBytes(length: number, seed = 1): Uint8Array {
 }
 
 /** A source of copies of parts of `bytes`; what the store does to its chunks does not reach `bytes`. */
-export async function* chunked(bytes: Uint8Array, chunkBytes = CHUNK_BYTES): AsyncGenerator<Uint8Array> {
+export async function* chunked(bytes: Uint8Array, chunkBytes: number = CHUNK_BYTES): AsyncGenerator<Uint8Array> {
   for (let offset = 0; offset < bytes.length; offset += chunkBytes) yield bytes.slice(offset, offset + chunkBytes)
 }
 

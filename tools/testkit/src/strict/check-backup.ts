@@ -10,8 +10,10 @@ const TAR_NAME = /^(part_(?:\d{3}|[1-9]\d{3,})|copy_(?:0|[1-9]\d*)|pg_control|ba
 
 /** RF 3.2: the writer leaves these out wherever they stand; of directories only what is inside. */
 const EXCLUDED = new Set(
-  ('log pg_log pg_xlog pg_wal pgsql_tmp postgresql.auto.conf.tmp postmaster.pid postmaster.opts recovery.conf pg_dynshmem pg_notify ' +
-    'pg_replslot pg_serial pg_stat_tmp pg_snapshots pg_subtrans standby.signal').split(' '),
+  (
+    'log pg_log pg_xlog pg_wal pgsql_tmp postgresql.auto.conf.tmp postmaster.pid postmaster.opts recovery.conf pg_dynshmem pg_notify ' +
+    'pg_replslot pg_serial pg_stat_tmp pg_snapshots pg_subtrans standby.signal'
+  ).split(' '),
 )
 
 const UTILITY_NAMES = new Set(['/global/pg_control', 'backup_label', 'tablespace_map'])
@@ -50,7 +52,7 @@ function readDocument(path: string, problems: ProblemList): StrictJson | undefin
   try {
     return parseStrictJson(readFileSync(path))
   } catch (error) {
-    problems.add(String((error as Error).message))
+    problems.add((error as Error).message)
     return undefined
   }
 }
@@ -101,7 +103,7 @@ async function readTars(folder: string, problems: ProblemList): Promise<readonly
     try {
       tars.push({ object, kind, members: await walkTar(openObject(join(folder, object), suffix), at) })
     } catch (error) {
-      at.add(String((error as Error).message))
+      at.add((error as Error).message)
       tars.push({ object, kind, members: [] })
     }
   }
@@ -174,7 +176,8 @@ function checkUtilityTars(tars: readonly StoredTar[], problems: ProblemList): vo
     if (first === undefined) continue
     if (kind === 'pg_control' && first.size !== 8192) at.add(`pg_control has ${first.size} bytes`)
     const label = Buffer.from(first.head).toString('utf8')
-    if (kind === 'backup_label' && !/^START WAL LOCATION: [0-9A-F]+\/[0-9A-F]+ \(file [0-9A-F]{24}\)$/m.test(label)) at.add('the label has no start location')
+    if (kind === 'backup_label' && !/^START WAL LOCATION: [0-9A-F]+\/[0-9A-F]+ \(file [0-9A-F]{24}\)$/m.test(label))
+      at.add('the label has no start location')
   }
 }
 
@@ -225,5 +228,6 @@ function compareTarFileSet(
 function checkSize(tars: readonly StoredTar[], sentinel: SentinelFacts | undefined, problems: ProblemList): void {
   if (sentinel?.uncompressedSize === undefined) return
   const sum = tars.flatMap(({ members }) => members).reduce((total, { size }) => total + size, 0)
-  if (BigInt(sum) !== sentinel.uncompressedSize) problems.add(`UncompressedSize is ${sentinel.uncompressedSize}, the members have ${sum} bytes`)
+  if (String(sum) !== String(sentinel.uncompressedSize))
+    problems.add(`UncompressedSize is ${sentinel.uncompressedSize}, the members have ${sum} bytes`)
 }

@@ -63,7 +63,11 @@ function listBackups(folder: string, leftovers: string[], problem: (text: string
   return names
 }
 
-function missingWal(name: string, sentinel: SentinelFacts, wal: { readonly names: readonly string[]; readonly segmentBytes: number | undefined }): readonly string[] {
+function missingWal(
+  name: string,
+  sentinel: SentinelFacts,
+  wal: { readonly names: readonly string[]; readonly segmentBytes: number | undefined },
+): readonly string[] {
   const { startLsn, finishLsn } = sentinel
   if (startLsn === undefined || finishLsn === undefined) return []
   if (wal.segmentBytes === undefined) return [name.slice(5, 29)]

@@ -40,7 +40,7 @@ export async function checkWalFolder(folder: string, systemIdentifier: bigint | 
       const { size, head } = await readHead(openObject(join(folder, object), suffix))
       checkContent(name, { size, head, systemIdentifier, sizes }, at)
     } catch (error) {
-      at.add(String((error as Error).message))
+      at.add((error as Error).message)
     }
   }
   if (sizes.size > 1) problems.add(`segments have different sizes: ${[...sizes].join(', ')}`)
@@ -57,9 +57,12 @@ interface Content {
 function checkContent(name: string, content: Content, problems: ProblemList): void {
   const { size, head, sizes } = content
   if (/^[0-9A-F]{24}$/.test(name)) {
+    if (size < 2 ** 20 || size > 2 ** 30 || !Number.isInteger(Math.log2(size))) {
+      problems.add(`a segment of ${size} bytes`)
+      return
+    }
     sizes.add(size)
-    if (size < 2 ** 20 || size > 2 ** 30 || !Number.isInteger(Math.log2(size))) problems.add(`a segment of ${size} bytes`)
-    else checkFirstPage(name, content, problems)
+    checkFirstPage(name, content, problems)
   } else if (name.endsWith('.partial')) {
     if (size === 0) problems.add('an empty partial segment')
   } else if (name.endsWith('.backup')) {
@@ -94,7 +97,11 @@ async function readHead(source: AsyncIterable<Uint8Array>): Promise<{ readonly s
 }
 
 /** Segment names from the one that holds `start` to the one that holds the byte before `end`. */
-export function segmentsBetween(timeline: string, range: { readonly start: bigint; readonly end: bigint }, segmentBytes: number): readonly string[] {
+export function segmentsBetween(
+  timeline: string,
+  range: { readonly start: bigint; readonly end: bigint },
+  segmentBytes: number,
+): readonly string[] {
   const bytes = BigInt(segmentBytes)
   const perId = 2n ** 32n / bytes
   const hex = (value: bigint): string => value.toString(16).toUpperCase().padStart(8, '0')

@@ -1,5 +1,18 @@
 import { isObject, type StrictJson } from './strict-json.ts'
-import { anyNanoseconds, anything, bool, checkShape, exactly, nullOrU32, size, text, u32, u64, utcMicroseconds, type DocumentShape } from './fields.ts'
+import {
+  anyNanoseconds,
+  anything,
+  bool,
+  checkShape,
+  exactly,
+  nullOrU32,
+  size,
+  text,
+  u32,
+  u64,
+  utcMicroseconds,
+  type DocumentShape,
+} from './fields.ts'
 import type { ProblemList } from './report.ts'
 
 /** RF 2.2; delta fields come all together or not at all. */
@@ -100,8 +113,9 @@ function instant(value: StrictJson | undefined): number {
 function checkSpec(spec: StrictJson | undefined, problems: ProblemList): readonly string[] {
   if (!isObject(spec)) return []
   const names = spec.get('tablespaces')
-  if (typeof spec.get('base_prefix') !== 'string') problems.add('base_prefix is not a string')
-  else if (/.\/$/.test(String(spec.get('base_prefix')))) problems.add('base_prefix ends in a slash')
+  const prefix = spec.get('base_prefix')
+  if (typeof prefix !== 'string') problems.add('base_prefix is not a string')
+  else if (/.\/$/.test(prefix)) problems.add('base_prefix ends in a slash')
   if (!Array.isArray(names) || names.some((name) => typeof name !== 'string')) {
     problems.add('tablespaces is not a list of strings')
     return []
@@ -116,7 +130,8 @@ function checkSpec(spec: StrictJson | undefined, problems: ProblemList): readonl
     const entry = spec.get(name)
     const place = isObject(entry) ? entry : new Map<string, StrictJson>()
     const { loc, link } = { loc: place.get('loc'), link: place.get('link') }
-    if (typeof loc !== 'string' || !loc.startsWith('/') || /.\/$/.test(loc)) problems.add(`${name}: loc is not an absolute path without slash at its end`)
+    if (typeof loc !== 'string' || !loc.startsWith('/') || /.\/$/.test(loc))
+      problems.add(`${name}: loc is not an absolute path without slash at its end`)
     if (link !== `pg_tblspc/${name}`) problems.add(`${name}: link is not pg_tblspc/${name}`)
     if (place.size > 2) problems.add(`${name}: unknown keys`)
   }
@@ -173,7 +188,7 @@ export function checkFilesMetadata(document: StrictJson, isDelta: boolean, probl
   if (!isObject(sets)) problems.add('TarFileSets is not an object')
   else {
     for (const [tar, names] of sets) {
-      if (Array.isArray(names) && names.every((name) => typeof name === 'string')) tarFileSets.set(tar, names as readonly string[])
+      if (Array.isArray(names) && names.every((name) => typeof name === 'string')) tarFileSets.set(tar, names)
       else problems.add(`TarFileSets ${tar} is not a list of strings`)
     }
   }
@@ -182,7 +197,10 @@ export function checkFilesMetadata(document: StrictJson, isDelta: boolean, probl
 }
 
 function checkFile(entry: StrictJson, isDelta: boolean, problems: ProblemList): FileFacts {
-  const shape = { required: { IsIncremented: bool, IsSkipped: bool, MTime: anyNanoseconds, UpdatesCount: u64 }, optional: { CorruptBlocks: anything } }
+  const shape = {
+    required: { IsIncremented: bool, IsSkipped: bool, MTime: anyNanoseconds, UpdatesCount: u64 },
+    optional: { CorruptBlocks: anything },
+  }
   const fields = checkShape(entry, shape, problems)
   const facts = { incremented: fields?.get('IsIncremented') === true, skipped: fields?.get('IsSkipped') === true }
   if (facts.incremented && facts.skipped) problems.add('is both incremented and skipped')
@@ -202,7 +220,8 @@ function checkCorruptBlocks(value: StrictJson, problems: ProblemList): void {
   const numbers = blocks as readonly bigint[]
   if (numbers.some((block, index) => index > 0 && block <= (numbers[index - 1] ?? 0n))) problems.add('SomeCorruptBlocks is not ascending')
   const count = fields?.get('CorruptBlocksCount')
-  if (typeof count === 'bigint' && (count === 0n || BigInt(numbers.length) > count)) problems.add('CorruptBlocksCount does not fit the list')
+  if (typeof count === 'bigint' && (count === 0n || BigInt(numbers.length) > count))
+    problems.add('CorruptBlocksCount does not fit the list')
 }
 
 function checkDatabases(value: StrictJson | undefined, problems: ProblemList): void {

@@ -49,7 +49,11 @@ export interface DocumentShape {
 }
 
 /** Checks keys (byte for byte) and values; returns the object when it is one. */
-export function checkShape(value: StrictJson | undefined, shape: DocumentShape, problems: ProblemList): ReadonlyMap<string, StrictJson> | undefined {
+export function checkShape(
+  value: StrictJson | undefined,
+  shape: DocumentShape,
+  problems: ProblemList,
+): ReadonlyMap<string, StrictJson> | undefined {
   if (!isObject(value)) {
     problems.add('is not a JSON object')
     return undefined

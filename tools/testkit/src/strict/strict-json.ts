@@ -32,6 +32,7 @@ function fail(cursor: Cursor, message: string): never {
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
+// oxlint-disable-next-line no-control-regex -- JSON forbids exactly these characters in strings
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
 
 function match(cursor: Cursor, pattern: RegExp): RegExpExecArray | undefined {
@@ -44,7 +45,11 @@ function match(cursor: Cursor, pattern: RegExp): RegExpExecArray | undefined {
 
 function parseValue(cursor: Cursor): StrictJson {
   const { text } = cursor
-  for (const [word, value] of [['null', null], ['true', true], ['false', false]] as const) {
+  for (const [word, value] of [
+    ['null', null],
+    ['true', true],
+    ['false', false],
+  ] as const) {
     if (text.startsWith(word, cursor.at)) {
       cursor.at += word.length
       return value

@@ -89,7 +89,11 @@ function decodeHeader(block: Buffer, problems: ProblemList): Header | undefined 
   }
   const prefix = text(345, 155)
   if (number(329, 8, 'devmajor') !== 0 || number(337, 8, 'devminor') !== 0) problems.add('a device number')
-  for (const [start, what] of [[108, 'uid'], [116, 'gid']] as const) number(start, 8, what)
+  for (const [start, what] of [
+    [108, 'uid'],
+    [116, 'gid'],
+  ] as const)
+    number(start, 8, what)
   number(136, 12, 'mtime')
   const mode = number(100, 8, 'mode')
   if (mode > 0o7777) problems.add('mode has more than permission bits')
@@ -106,7 +110,13 @@ function memberType(header: Header, problems: ProblemList): StrictTarMember['typ
   if (header.linkname !== '') problems.add('has a link name')
   if (header.typeflag === '0') return 'file'
   if (header.typeflag === '5') return 'directory'
-  const kind: Readonly<Record<string, string>> = { '1': 'a hard link', '2': 'a symbolic link', '3': 'a device', '4': 'a device', '6': 'a FIFO' }
+  const kind: Readonly<Record<string, string>> = {
+    '1': 'a hard link',
+    '2': 'a symbolic link',
+    '3': 'a device',
+    '4': 'a device',
+    '6': 'a FIFO',
+  }
   problems.add(`is ${kind[header.typeflag] ?? `of type ${JSON.stringify(header.typeflag)}`}, not a file or directory`)
   return undefined
 }

@@ -1,0 +1,37 @@
+import type { CommandIo } from './command.ts'
+
+/** Standard error with one line at its end that can be drawn again; log lines go above it. */
+export interface Screen {
+  /** Whether a status line can be drawn at all. */
+  readonly interactive: boolean
+  /** Writes text and a line end. */
+  readonly line: (text: string) => void
+  /** Draws the status line in the place of the last one; an empty text takes it away. */
+  readonly status: (text: string) => void
+}
+
+const CLEAR_LINE = '\r\u001B[K'
+
+/** Wraps standard error. Where it is no terminal, `status` does nothing. */
+export function createScreen(io: Pick<CommandIo, 'stderr' | 'terminal'>): Screen {
+  const { interactive, columns } = io.terminal
+  let shown = ''
+  return {
+    interactive,
+    line(text) {
+      io.stderr(shown === '' ? `${text}\n` : `${CLEAR_LINE}${text}\n${shown}`)
+    },
+    status(text) {
+      if (!interactive) return
+      // The last column stays free: writing into it would wrap the line on many terminals.
+      const fitted = fit(text, Math.max(1, columns - 1))
+      if (fitted === shown) return
+      io.stderr(`${CLEAR_LINE}${fitted}`)
+      shown = fitted
+    },
+  }
+}
+
+function fit(text: string, columns: number): string {
+  return Array.from(text).slice(0, columns).join('')
+}

@@ -1,0 +1,95 @@
+import { sourceOf } from '@waltz/bytes'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { brotli } from '../src/brotli.ts'
+import { gzip } from '../src/gzip.ts'
+import { lz4 } from '../src/lz4.ts'
+import { zstd } from '../src/zstd.ts'
+import { collect, expectSame, faultOf, sample } from './support.ts'
+
+const plain = sample(900)
+const subjects = [
+  { codec: lz4(), packed: await collect(lz4().compress(sourceOf(plain))) },
+  { codec: zstd(), packed: await collect(zstd().compress(sourceOf(plain))) },
+  { codec: brotli(), packed: await collect(brotli().compress(sourceOf(plain))) },
+  { codec: gzip(), packed: new Uint8Array(gzipSync(plain)) },
+]
+const JUNK: readonly (readonly number[])[] = [
+  [0],
+  [1],
+  [0x1f],
+  [0x1f, 0x8c],
+  [0x04, 0x22, 0x4d],
+  [0x28, 0xb5],
+  [0, 0, 0, 0],
+  [1, 2, 3, 4, 5, 6, 7, 8],
+  Array.from({ length: 700 }, () => 0x41),
+]
+
+describe.each(subjects.map((subject) => [subject.codec.name, subject] as const))('%s', (name, { codec, packed }) => {
+  it('notices every cut', async () => {
+    for (let length = name === 'zstd' ? 1 : 0; length < packed.length; length += 1) {
+      const fault = await faultOf(() => codec.decompress(sourceOf(packed.subarray(0, length))))
+      expect([length, fault?.kind, fault?.code]).toEqual([length, 'corrupt', 'CODEC_TRUNCATED'])
+    }
+  })
+
+  it('notices every cut when the bytes come in small chunks', async () => {
+    for (let length = 1; length < packed.length; length += 13) {
+      const halves = [packed.subarray(0, length >> 1), packed.subarray(length >> 1, length)]
+      expect((await faultOf(() => codec.decompress(sourceOf(...halves))))?.code).toBe('CODEC_TRUNCATED')
+    }
+  })
+
+  it.each(JUNK.map((junk) => [junk.length, junk[0], junk]))('notices %d bytes of junk behind the end, beginning with %d', async (_, __, junk) => {
+    const tail = Uint8Array.from(junk)
+    const together = Buffer.concat([packed, tail])
+    for (const chunks of [[together], [packed, tail], [together.subarray(0, 5), together.subarray(5)]]) {
+      const fault = await faultOf(() => codec.decompress(sourceOf(...chunks)))
+      expect([fault?.kind, fault?.code, fault?.context['offset']]).toEqual(['corrupt', 'CODEC_TRAILING_BYTES', packed.length])
+    }
+  })
+
+  it('refuses what is another format altogether', async () => {
+    const fault = await faultOf(() => codec.decompress(sourceOf(sample(3000))))
+    expect(fault?.kind).toBe('corrupt')
+  })
+})
+
+describe.each(subjects.filter(({ codec }) => codec.checksummed).map((subject) => [subject.codec.name, subject] as const))(
+  '%s with a flipped bit',
+  (_, { codec, packed }) => {
+    it('never gives other bytes', async () => {
+      let harmless = 0
+      for (let bit = 0; bit < packed.length * 8; bit += 1) {
+        const damaged = packed.slice()
+        damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+        try {
+          expectSame(await collect(codec.decompress(sourceOf(damaged))), plain)
+          harmless += 1
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'Fault' })
+          expect(['corrupt', 'unsupported']).toContain((error as { kind: string }).kind)
+        }
+      }
+      // gzip's time and system fields say nothing about the content; lz4 and zstd have one or two such bits.
+      expect(harmless).toBeLessThan(codec.name === 'gzip' ? 60 : 4)
+    })
+  },
+)
+
+describe('an empty object', () => {
+  it('is empty content for zstd, as old writers left it, and damage for the others', async () => {
+    expect((await collect(zstd().decompress(sourceOf()))).length).toBe(0)
+    for (const codec of [lz4(), brotli(), gzip()]) {
+      expect((await faultOf(() => codec.decompress(sourceOf())))?.code).toBe('CODEC_TRUNCATED')
+    }
+  })
+})
+
+describe('brotli', () => {
+  it('refuses a second stream behind the first: the format has no concatenation', async () => {
+    const packed = await collect(brotli().compress(sourceOf(plain)))
+    expect((await faultOf(() => brotli().decompress(sourceOf(packed, packed))))?.code).toBe('CODEC_TRAILING_BYTES')
+  })
+})
