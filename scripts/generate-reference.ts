@@ -64,6 +64,14 @@ function cliPage(): string {
   ].join('\n')
 }
 
+/** The tables of a package: a large one has several, each in its own folder. */
+async function faultCodesBelow(source: URL): Promise<Readonly<Record<string, string>>> {
+  if (!existsSync(source)) return {}
+  const tables = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => /(^|\/)fault-codes\.ts$/.test(path))
+  const modules = await Promise.all(tables.map((path) => import(new URL(path, source).href) as Promise<{ readonly faultCodes?: object }>))
+  return Object.assign({}, ...modules.map(({ faultCodes }) => faultCodes ?? {})) as Record<string, string>
+}
+
 async function errorsPage(): Promise<string> {
   const sections: string[] = []
   const owners = ['packages', 'apps'].flatMap((group) =>
@@ -72,10 +80,8 @@ async function errorsPage(): Promise<string> {
       .map((name) => `${group}/${name}`),
   )
   for (const owner of owners) {
-    const index = new URL(`${owner}/src/index.ts`, root)
-    if (!existsSync(index)) continue
-    const { faultCodes } = (await import(index.href)) as { readonly faultCodes?: Readonly<Record<string, string>> }
-    if (faultCodes === undefined || Object.keys(faultCodes).length === 0) continue
+    const faultCodes = await faultCodesBelow(new URL(`${owner}/src/`, root))
+    if (Object.keys(faultCodes).length === 0) continue
     const { name } = JSON.parse(readFileSync(new URL(`${owner}/package.json`, root), 'utf8')) as { readonly name: string }
     const codes = Object.entries(faultCodes).toSorted(([a], [b]) => (a < b ? -1 : 1))
     sections.push(`## ${name}`, '', ...codes.flatMap(([code, meaning]) => [`### ${code}`, '', meaning, '']))

@@ -1,6 +1,7 @@
 import type { Member } from './read-workspace.ts'
 
-const TABLE = /src\/fault-codes\.ts$/
+/** A package may keep its table in several files of this name. */
+const TABLE = /\/fault-codes\.ts$/
 /** Cases of a conformance suite make faults to see whether they come back; nobody meets those outside of a test. */
 const CONFORMANCE = /src\/conformance(?:\/|\.ts$)/
 
@@ -12,8 +13,8 @@ export function faultCodeProblems(members: readonly Member[]): readonly string[]
 }
 
 function explainedCodes(member: Member): readonly string[] {
-  const table = member.modules.find(({ path }) => TABLE.test(path))
-  return table === undefined ? [] : [...table.scanned.code.matchAll(/^\s*([A-Z][A-Z0-9_]*)\s*:/gm)].map((match) => match[1] ?? '')
+  const tables = member.modules.filter(({ path }) => TABLE.test(path))
+  return tables.flatMap(({ scanned }) => [...scanned.code.matchAll(/^\s*([A-Z][A-Z0-9_]*)\s*:/gm)].map((match) => match[1] ?? ''))
 }
 
 /** `common` are the codes of the lowest package, which every other may throw. */

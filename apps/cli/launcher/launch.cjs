@@ -5,7 +5,11 @@ var recent = Number(version[0]) > 22 || (Number(version[0]) === 22 && Number(ver
 var fetching = process.argv.indexOf('wal-fetch') > 1
 if (!recent) {
   process.stderr.write(
-    'waltz: Node.js 22.15 or newer is needed, ' + process.execPath + ' is ' + process.versions.node + ': put a newer one on the PATH, or its path into WALTZ_NODE\n',
+    'waltz: Node.js 22.15 or newer is needed, ' +
+      process.execPath +
+      ' is ' +
+      process.versions.node +
+      ': put a newer one on the PATH, or its path into WALTZ_NODE\n',
   )
   process.exit(fetching ? 200 : 2)
 } else {

@@ -17,7 +17,7 @@ export interface CommandIo {
   readonly terminal: { readonly interactive: boolean; readonly columns: number }
   readonly signal: AbortSignal
   readonly now: () => Date
-  /** Facts about the process that some commands record or size themselves by; what is left out is looked up or empty. */
+  /** Facts about the process that some commands record or size themselves by. */
   readonly host?: HostFacts
 }
 
@@ -26,8 +26,9 @@ export interface HostFacts {
   /** Name of the system user. */
   readonly user?: string
   readonly processId?: number
-  /** Processor cores that may be used. */
+  /** Processor cores that may be used; 1 when it is not known. */
   readonly cores?: number
+  /** TMPDIR or /tmp when it is not known. */
   readonly temporaryFolder?: string
 }
 

@@ -56,10 +56,11 @@ function readJson(text: string): unknown {
 }
 
 async function readYaml(text: string): Promise<unknown> {
-  const { FAILSAFE_SCHEMA, load, mergeTag, nullCoreTag } = await import('js-yaml')
+  const { FAILSAFE_SCHEMA, loadAll, mergeTag, nullCoreTag } = await import('js-yaml')
   try {
     // With this schema every scalar but null stays the text that stands there.
-    return load(text, { schema: FAILSAFE_SCHEMA.withTags(nullCoreTag, mergeTag) })
+    const documents = loadAll(text, { schema: FAILSAFE_SCHEMA.withTags(nullCoreTag, mergeTag) })
+    return documents[0]
   } catch (error) {
     const { reason, mark } = error as { readonly reason?: string; readonly mark?: { readonly line: number; readonly column: number } }
     const where = mark === undefined ? '' : ` at line ${mark.line + 1}, column ${mark.column + 1}`

@@ -1,4 +1,3 @@
-import { availableParallelism, tmpdir } from 'node:os'
 import type { BackupKit, KitSurroundings } from '@waltz/backup-kit'
 import type { Settings } from '@waltz/settings'
 import type { CommandIo } from './command.ts'
@@ -21,8 +20,8 @@ function surroundingsOf(io: CommandIo, observe: KitSurroundings['observe']): Kit
     user: host.user ?? 'postgres',
     home: io.home,
     processId: host.processId ?? 0,
-    cores: host.cores ?? availableParallelism(),
-    temporaryFolder: host.temporaryFolder ?? tmpdir(),
+    cores: host.cores ?? 1,
+    temporaryFolder: host.temporaryFolder ?? io.env['TMPDIR'] ?? '/tmp',
     tool: { name: 'waltz', version },
     ...(observe === undefined ? {} : { observe }),
   }

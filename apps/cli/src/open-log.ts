@@ -23,7 +23,14 @@ export function openLog(settings: { readonly level: LogLevel; readonly destinati
   }
   const path = resolve(io.cwd, destination)
   const file = openForAppending(path)
-  const write = (line: string): void => void writeSync(file, `${line}\n`)
+  const write = (line: string): void => {
+    try {
+      writeSync(file, `${line}\n`)
+    } catch {
+      // A full disk under the log must not end the work that the line tells about.
+      screen.line(line)
+    }
+  }
   return { log: createLog({ write, now: io.now, level }), toFile: true, [Symbol.dispose]: () => closeSync(file) }
 }
 

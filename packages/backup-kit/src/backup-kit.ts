@@ -45,8 +45,8 @@ export async function openBackupKit(settings: Settings, surroundings: KitSurroun
       const format = await openFormat(settings, surroundings)
       return await pushWithParts({ settings, surroundings, store, format, archive: await openArchive() }, options)
     },
-    planRestore: (options) => planRestoreWithParts({ settings, surroundings, store, openArchive }, options),
-    restoreBackup: (options) => restoreWithParts({ settings, surroundings, store, openArchive }, options),
+    planRestore: (options) => planRestoreWithParts({ settings, surroundings, store }, options),
+    restoreBackup: (options) => restoreWithParts({ settings, surroundings, store }, options),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
 }

@@ -6,5 +6,6 @@ export const faultCodes: FaultCodeTable = {
   SERVER_DATABASE_UNKNOWN: 'The database to connect to does not exist. Set PGDATABASE; `postgres` exists nearly everywhere.',
   SERVER_DENIED: 'The server refused the user, or a right that the backup needs. Use a superuser, or grant the rights that the documentation lists.',
   SERVER_QUERY_FAILED: 'The server answered a statement of the backup with an error. The message is the server\'s own; its log says more.',
+  STORAGE_NOT_CONFIGURED: 'No storage is configured. Set WALG_FILE_PREFIX to the absolute path of an existing folder, in the environment or in a config file.',
   SERVER_UNAVAILABLE: 'The server did not answer, or closed the connection. Check that it runs and that PGHOST and PGPORT are right.',
 }

@@ -11,7 +11,10 @@ import { SOCKET_FOLDERS, type ServerAddress } from './server-address.ts'
  * @throws Fault `unavailable` `SERVER_UNAVAILABLE` when no host answers; `denied` `SERVER_DENIED` when the server refuses
  * the user; `invalid` `SERVER_ADDRESS_INVALID` when a file of the address cannot be read.
  */
-export async function openSqlConnection(address: ServerAddress, database: string = address.database ?? address.user): Promise<SqlConnection> {
+export async function openSqlConnection(
+  address: ServerAddress,
+  database: string = address.database ?? address.user,
+): Promise<SqlConnection> {
   const hosts = address.hosts.length > 0 ? address.hosts : [defaultHost(address.ports[0] ?? 5432)]
   let failure: unknown
   for (const [index, host] of hosts.entries()) {

@@ -123,7 +123,7 @@ async function decodeBlock(part: Lz4Part & { readonly kind: 'block' }, window: U
 
 /** A copy of the last 64 KiB: the block itself goes to the consumer, who may change it. */
 function slide(window: Uint8Array, content: Uint8Array): Uint8Array {
-  if (content.length >= WINDOW_BYTES) return content.slice(-WINDOW_BYTES)
+  if (content.length >= WINDOW_BYTES) return new Uint8Array(content.subarray(-WINDOW_BYTES))
   return concatBytes([window.subarray(Math.max(0, window.length + content.length - WINDOW_BYTES)), content])
 }
 

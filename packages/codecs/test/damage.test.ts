@@ -5,9 +5,10 @@ import { brotli } from '../src/brotli.ts'
 import { gzip } from '../src/gzip.ts'
 import { lz4 } from '../src/lz4.ts'
 import { zstd } from '../src/zstd.ts'
-import { collect, expectSame, faultOf, sample } from './support.ts'
+import { collect, expectSame, faultOf, noise, sample } from './support.ts'
 
-const plain = sample(900)
+// Two equal halves without a short period, so that a changed match shows in the content.
+const plain = new Uint8Array(Buffer.concat([noise(200), noise(200)]))
 const subjects = [
   { codec: lz4(), packed: await collect(lz4().compress(sourceOf(plain))) },
   { codec: zstd(), packed: await collect(zstd().compress(sourceOf(plain))) },
@@ -41,14 +42,17 @@ describe.each(subjects.map((subject) => [subject.codec.name, subject] as const))
     }
   })
 
-  it.each(JUNK.map((junk) => [junk.length, junk[0], junk]))('notices %d bytes of junk behind the end, beginning with %d', async (_, __, junk) => {
-    const tail = Uint8Array.from(junk)
-    const together = Buffer.concat([packed, tail])
-    for (const chunks of [[together], [packed, tail], [together.subarray(0, 5), together.subarray(5)]]) {
-      const fault = await faultOf(() => codec.decompress(sourceOf(...chunks)))
-      expect([fault?.kind, fault?.code, fault?.context['offset']]).toEqual(['corrupt', 'CODEC_TRAILING_BYTES', packed.length])
-    }
-  })
+  it.each(JUNK.map((junk) => [junk.length, junk[0], junk]))(
+    'notices %d bytes of junk behind the end, beginning with %d',
+    async (_, __, junk) => {
+      const tail = Uint8Array.from(junk)
+      const together = Buffer.concat([packed, tail])
+      for (const chunks of [[together], [packed, tail], [together.subarray(0, 5), together.subarray(5)]]) {
+        const fault = await faultOf(() => codec.decompress(sourceOf(...chunks)))
+        expect([fault?.kind, fault?.code, fault?.context['offset']]).toEqual(['corrupt', 'CODEC_TRAILING_BYTES', packed.length])
+      }
+    },
+  )
 
   it('refuses what is another format altogether', async () => {
     const fault = await faultOf(() => codec.decompress(sourceOf(sample(3000))))
@@ -72,8 +76,8 @@ describe.each(subjects.filter(({ codec }) => codec.checksummed).map((subject) =>
           expect(['corrupt', 'unsupported']).toContain((error as { kind: string }).kind)
         }
       }
-      // gzip's time and system fields say nothing about the content; lz4 and zstd have one or two such bits.
-      expect(harmless).toBeLessThan(codec.name === 'gzip' ? 60 : 4)
+      // gzip's time and system fields say nothing about the content; zstd has a few such bits, lz4 none.
+      expect(harmless).toBeLessThan(codec.name === 'gzip' ? 60 : 12)
     })
   },
 )

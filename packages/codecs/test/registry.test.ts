@@ -88,7 +88,9 @@ describe('loading', () => {
 
   it('takes only what the codec at hand needs', async () => {
     const nothing = await loadedBy([])
-    expect(nothing.filter((module) => native.test(module) || zlib.test(module) || /src\/(lz4|zstd|brotli|gzip)\.ts/.test(module))).toEqual([])
+    expect(nothing.filter((module) => native.test(module) || zlib.test(module) || /src\/(lz4|zstd|brotli|gzip)\.ts/.test(module))).toEqual(
+      [],
+    )
     const withZstd = await loadedBy(['zstd'])
     expect(withZstd.some((module) => zlib.test(module))).toBe(true)
     expect(withZstd.filter((module) => native.test(module) || /src\/(lz4|brotli|gzip)\.ts/.test(module))).toEqual([])

@@ -38,7 +38,7 @@ archive_mode = 'off'
       [{ name: "it's" }, 'recovery_target_name', "it's"],
       [{ time: '2026-01-01Z' }, 'recovery_target_time', '2026-01-01 00:00:00.000000+00'],
     ] as const) {
-      const targets = planFor(flags).settings.filter(([key]) => /^recovery_target(?:$|_name|_time|_xid|_lsn)/.test(key))
+      const targets = planFor(flags).settings.filter(([key]) => /^recovery_target(?:_name|_time|_xid|_lsn)?$/.test(key))
       expect(targets.length).toBe(5)
       expect(targets.at(-1)).toEqual([name, value])
       expect(targets.slice(0, 4).every(([, text]) => text === '')).toBe(true)
@@ -92,9 +92,9 @@ describe('quoting', () => {
   it('quotes settings', () => expect(quoteSetting(String.raw`a'b\c`)).toBe(String.raw`'a''b\\c'`))
 
   it('quotes the command for the shell and for PostgreSQL', () => {
-    expect(formatRestoreCommand('/opt/waltz/waltz')).toBe('/opt/waltz/waltz wal-fetch "%f" "%p"')
-    expect(formatRestoreCommand("/o'p t/100%/waltz", '--config', '/etc/wal g.json')).toBe(
-      `'/o'\\''p t/100%%/waltz' wal-fetch "%f" "%p" --config '/etc/wal g.json'`,
-    )
+    expect(formatRestoreCommand({ program: ['/opt/waltz/waltz'] })).toBe('/opt/waltz/waltz wal-fetch "%f" "%p"')
+    expect(
+      formatRestoreCommand({ program: ["/o'p t/100%/waltz"], environment: { WALTZ_NODE: '/n x/node' }, options: ['--config', '/etc/wal g.json'] }),
+    ).toBe(`WALTZ_NODE='/n x/node' '/o'\\''p t/100%%/waltz' wal-fetch "%f" "%p" --config '/etc/wal g.json'`)
   })
 })

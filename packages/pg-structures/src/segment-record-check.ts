@@ -101,16 +101,24 @@ function startWalk(options: SegmentRecordCheckOptions): SegmentWalk {
   }
 }
 
-function resultOf(walk: SegmentWalk, pushedBytes: number): SegmentRecordResult {
-  let { problem } = walk
+function problemOf(walk: SegmentWalk, pushedBytes: number): SegmentProblem | undefined {
+  if (walk.problem !== undefined) return walk.problem
   // A bad record with nothing but old pages behind it is where a recycled file stopped being overwritten.
-  if (problem === undefined && walk.suspect !== undefined && !walk.sawRecycled) problem = walk.suspect
-  if (problem === undefined && pushedBytes !== walk.segmentBytes) {
-    const what = `the segment has ${pushedBytes} bytes instead of ${walk.segmentBytes}`
-    problem = problemAt(walk, Math.min(pushedBytes, walk.segmentBytes), 'size', what)
-  }
-  const recordsEnd = walk.end === 'switch' ? 'switch' : walk.end === undefined ? 'full' : walk.sawRecycled ? 'recycled' : 'zeros'
-  const ending = problem === undefined ? recordsEnd : 'problem'
+  if (walk.suspect !== undefined && !walk.sawRecycled) return walk.suspect
+  if (pushedBytes === walk.segmentBytes) return undefined
+  const what = `the segment has ${pushedBytes} bytes instead of ${walk.segmentBytes}`
+  return problemAt(walk, Math.min(pushedBytes, walk.segmentBytes), 'size', what)
+}
+
+function endingOf(walk: SegmentWalk): SegmentEnding {
+  if (walk.end === undefined) return 'full'
+  if (walk.end === 'switch') return 'switch'
+  return walk.sawRecycled ? 'recycled' : 'zeros'
+}
+
+function resultOf(walk: SegmentWalk, pushedBytes: number): SegmentRecordResult {
+  const problem = problemOf(walk, pushedBytes)
+  const ending = problem === undefined ? endingOf(walk) : 'problem'
   const remainingBytes = ending === 'full' ? walk.remaining : 0
   return {
     complete: ending === 'full' || ending === 'switch',

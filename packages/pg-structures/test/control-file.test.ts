@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { crc32c, decodeControlFile, formatLsn } from '../src/index.ts'
+import { flip } from './wal-writer.ts'
 import fixtures from './fixtures/control-files.json' with { type: 'json' }
 
 const bytesOf = (base64: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.from(base64, 'base64'))
-const first = fixtures[0]!
+const [first = { base64: '' }] = fixtures
 
 /** A copy with some 32-bit words replaced and the checksum, at `crcAt`, made right again. */
 function edited(words: Readonly<Record<number, number>>, crcAt = 288): Uint8Array {
@@ -43,7 +44,7 @@ describe('decodeControlFile', () => {
     const bytes = bytesOf(base64)
     const length = bytes.findLastIndex((byte) => byte !== 0) + 1
     for (let at = 0; at < length; at += 1) {
-      bytes[at]! ^= 0x40
+      flip(bytes, at, 0x40)
       let seen: boolean
       try {
         seen = !decodeControlFile(bytes).crcValid
@@ -51,7 +52,7 @@ describe('decodeControlFile', () => {
         seen = true
       }
       expect(seen, `byte ${at}`).toBe(true)
-      bytes[at]! ^= 0x40
+      flip(bytes, at, 0x40)
     }
   })
 

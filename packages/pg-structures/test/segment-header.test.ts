@@ -5,12 +5,11 @@ import {
   parseWalFileName,
   serverVersionOfWalMagic,
   type SegmentHeaderClaim,
-  type SystemIdentifier,
 } from '../src/index.ts'
 import fixtures from './fixtures/wal-segments.json' with { type: 'json' }
 
 const bytesOf = (base64: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.from(base64, 'base64'))
-const first = fixtures[0]!
+const [first = { name: '', base64: '' }] = fixtures
 const name = parseWalFileName(first.name)
 const good = bytesOf(first.base64).slice(0, 40)
 const systemIdentifier = decodeWalPageHeader(good).long!.systemIdentifier

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   crc32c,
@@ -15,7 +15,7 @@ import {
   type WalRecord,
 } from '../src/index.ts'
 import fixtures from './fixtures/wal-segments.json' with { type: 'json' }
-import { fill, fillToEnd, MIB, PAGE, walWriter, type WalWriter } from './wal-writer.ts'
+import { fill, fillToEnd, flip, MIB, PAGE, walWriter, type WalWriter } from './wal-writer.ts'
 
 const START = 0x1_2340_0000n
 const at = (offset: number): Lsn => lsn(START + BigInt(offset))
@@ -55,7 +55,8 @@ describe('createSegmentRecordCheck', () => {
     const second = check(writer.segment(1))
     expect(second).toMatchObject({ complete: true, ending: 'full', problem: undefined })
     expect(first.recordsChecked).toBeGreaterThan(1000)
-    for (const chunkBytes of [1, 7, PAGE - 1, PAGE, PAGE + 1, 100_000, MIB]) expect(check(writer.segment(1), {}, chunkBytes)).toEqual(second)
+    for (const chunkBytes of [1, 7, PAGE - 1, PAGE, PAGE + 1, 100_000, MIB])
+      expect(check(writer.segment(1), {}, chunkBytes)).toEqual(second)
   })
 
   it('says what the next segment must go on with', () => {
@@ -151,7 +152,12 @@ describe('createSegmentRecordCheck', () => {
   it('ends early where pages of an earlier use of the file begin', () => {
     const writer = unfinished()
     recycle(writer.bytes, 6)
-    expect(check(writer.bytes)).toMatchObject({ complete: false, ending: 'recycled', endOfRecords: at(writer.offset()), problem: undefined })
+    expect(check(writer.bytes)).toMatchObject({
+      complete: false,
+      ending: 'recycled',
+      endOfRecords: at(writer.offset()),
+      problem: undefined,
+    })
     const begun = unfinished(5 * PAGE - 300)
     const cut = begun.record({ data: new Uint8Array(2000).fill(1) })
     recycle(begun.bytes, 5)
@@ -320,12 +326,12 @@ describe('createSegmentRecordCheck', () => {
     fc.assert(
       fc.property(fc.nat(39 * 100), fc.nat(7), (choice, bit) => {
         const index = choice % 39
-        const begin = records[index]!
+        const begin = records[index] ?? 0
         const length = writer.view.getUint32(begin, true)
         const offset = begin + (Math.floor(choice / 39) % Math.min(length, PAGE - (begin % PAGE)))
-        segment[offset]! ^= 1 << bit
+        flip(segment, offset, 1 << bit)
         const result = check(segment)
-        segment[offset]! ^= 1 << bit
+        flip(segment, offset, 1 << bit)
         expect(result.complete).toBe(false)
         expect(result.problem?.lsn).toBe(at(begin))
         expect(result.endOfRecords).toBe(at(begin))
@@ -338,7 +344,7 @@ describe('createSegmentRecordCheck', () => {
   it('sees a damaged record before zeros', () => {
     const writer = unfinished()
     const last = writer.record({ data: new Uint8Array(300).fill(5) })
-    writer.bytes[last + 100]! ^= 1
+    flip(writer.bytes, last + 100, 1)
     expect(check(writer.bytes)).toMatchObject({ ending: 'problem', problem: { kind: 'checksum', lsn: at(last) } })
   })
 
@@ -431,7 +437,14 @@ describe('the records handed out', () => {
       // image without a hole
       ...reference(3, 0x90, [1, 0, 2, 0, 0, 0, 0x02, ...block]),
       // origin, top-level transaction
-      253, 1, 0, 252, 1, 0, 0, 0,
+      253,
+      1,
+      0,
+      252,
+      1,
+      0,
+      0,
+      0,
     ])
     const writer = walWriter(START)
     writer.record({ references, payload: new Uint8Array(5 + 7 + 3 + 3).fill(0xee), data: Uint8Array.of(42, 43) })
@@ -450,7 +463,11 @@ describe('the records handed out', () => {
   it('are cut where they are very long', () => {
     const writer = walWriter(START)
     writer.record({ data: new Uint8Array(200_000).fill(8) })
-    writer.record({ references: Uint8Array.from(reference(0, 0xa0, [0xff, 0xff, 9, 0, 0, 0])), payload: new Uint8Array(65_535), data: Uint8Array.of(1) })
+    writer.record({
+      references: Uint8Array.from(reference(0, 0xa0, [0xff, 0xff, 9, 0, 0, 0])),
+      payload: new Uint8Array(65_535),
+      data: Uint8Array.of(1),
+    })
     const [long, behind] = collect(writer)
     expect(long?.totalBytes).toBe(200_029)
     expect(long?.mainData).toHaveLength(65_536 - 29)
@@ -483,12 +500,12 @@ describe('the times of a segment', () => {
     const times = scan(bytes)
     expect(times.check).toMatchObject({ complete: true, ending: 'switch', recordsChecked: 6, problem: undefined })
     expect(formatLsn(times.check.endOfRecords)).toBe(switchLsn)
-    expect(times.earliest).toMatchObject({ kind: 'commit', unixMicroseconds: BigInt(commits[0]!), name: undefined })
-    expect(times.latest).toMatchObject({ kind: 'commit', unixMicroseconds: BigInt(commits[1]!) })
+    expect(times.earliest).toMatchObject({ kind: 'commit', unixMicroseconds: BigInt(commits[0] ?? 0), name: undefined })
+    expect(times.latest).toMatchObject({ kind: 'commit', unixMicroseconds: BigInt(commits[1] ?? 0) })
     expect(times.latest?.time.getTime()).toBe(Math.floor(Number(commits[1]) / 1000))
     expect(times.restorePoints).toHaveLength(1)
     expect(times.restorePoints[0]).toMatchObject({ kind: 'restore-point', name: 'before the mistake' })
-    expect(parseLsn(restorePointEnd) - times.restorePoints[0]!.lsn).toBeLessThan(112n)
+    expect(parseLsn(restorePointEnd) - (times.restorePoints[0]?.lsn ?? 0n)).toBeLessThan(112n)
   })
 
   it('come from transaction ends and restore points only', () => {
@@ -523,7 +540,7 @@ describe('the times of a segment', () => {
     expect(scan(writer.bytes)).toMatchObject({ latest: undefined, earliest: undefined, restorePoints: [] })
     const damaged = writer.record({ resourceManager: 1, data: stamp(5n) })
     writer.record({ resourceManager: 1, data: stamp(6n) })
-    writer.bytes[damaged + 27]! ^= 1
+    flip(writer.bytes, damaged + 27, 1)
     expect(scan(writer.bytes)).toMatchObject({ latest: undefined, check: { problem: { kind: 'checksum' } } })
   })
 })

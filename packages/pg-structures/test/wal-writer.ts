@@ -3,6 +3,11 @@ import { crc32c } from '../src/index.ts'
 export const MIB = 2 ** 20
 export const PAGE = 8192
 
+/** Flips bits of one byte. */
+export function flip(bytes: Uint8Array, at: number, mask: number): void {
+  bytes[at] = (bytes[at] ?? 0) ^ mask
+}
+
 /** A record to write: its main data, and what goes before it. */
 export interface Draft {
   readonly resourceManager?: number

@@ -64,15 +64,15 @@ function keepDigits(_key: string, value: unknown, context: { readonly source?: s
 export interface JsonStyle {
   /** `classic` escapes `<`, `>`, `&` and U+2028/9, as the sentinel and `metadata.json` have it (RF 2.1); `plain` does not. */
   readonly escaping: 'classic' | 'plain'
-  /** Writes the members of objects in ascending byte order of their UTF-8 keys, as Go writes maps. */
+  /** Writes the members of objects in ascending byte order of their UTF-8 keys, as Go writes maps; a `Map` keeps its order. */
   readonly sortKeys?: boolean
   /** Spaces per level; none means everything on one line. */
   readonly indent?: number
 }
 
 /**
- * Writes a value as JSON. Undefined members are left out; bigints and `RawNumber`s come out as their digits; text
- * that is not well-formed Unicode gets U+FFFD.
+ * Writes a value as JSON. A `Map` with text keys is an object too. Undefined members are left out; bigints and `RawNumber`s
+ * come out as their digits; text that is not well-formed Unicode gets U+FFFD.
  */
 export function stringifyJson(value: unknown, style: JsonStyle): string {
   return write(value, style, style.indent === undefined ? '' : '\n')
@@ -84,23 +84,30 @@ function write(value: unknown, style: JsonStyle, newline: string): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
   if (isRawNumber(value)) return value.rawJSON
   const inner = newline === '' ? '' : newline + ' '.repeat(style.indent ?? 0)
-  if (Array.isArray(value))
-    return enclose(
-      '[]',
-      (value as readonly unknown[]).map((item) => write(item, style, inner)),
-      inner,
-      newline,
-    )
-  const members = Object.entries(value).filter(([, member]) => member !== undefined)
-  if (style.sortKeys === true) members.sort(([left], [right]) => compareByBytes(left, right))
+  if (Array.isArray(value)) {
+    const items = (value as readonly unknown[]).map((item) => write(item, style, inner))
+    return enclose('[]', items, { inner, outer: newline })
+  }
   const colon = newline === '' ? ':' : ': '
-  const texts = members.map(([name, member]) => quoteJson(name, style.escaping) + colon + write(member, style, inner))
-  return enclose('{}', texts, inner, newline)
+  const texts = membersOf(value, style).map(([name, member]) => quoteJson(name, style.escaping) + colon + write(member, style, inner))
+  return enclose('{}', texts, { inner, outer: newline })
 }
 
-function enclose(brackets: '[]' | '{}', items: readonly string[], inner: string, newline: string): string {
+function membersOf(value: object, { sortKeys }: JsonStyle): readonly (readonly [string, unknown])[] {
+  const isMap = value instanceof Map
+  const members = isMap ? [...(value as ReadonlyMap<string, unknown>)] : Object.entries(value)
+  const present = members.filter(([, member]) => member !== undefined)
+  return sortKeys === true && !isMap ? present.sort(([left], [right]) => compareByBytes(left, right)) : present
+}
+
+/** `inner` and `outer` are the line starts within and behind the brackets, empty when all is on one line. */
+function enclose(
+  brackets: '[]' | '{}',
+  items: readonly string[],
+  { inner, outer }: { readonly inner: string; readonly outer: string },
+): string {
   if (items.length === 0) return brackets
-  return `${brackets.charAt(0)}${inner}${items.join(`,${inner}`)}${newline}${brackets.charAt(1)}`
+  return `${brackets.charAt(0)}${inner}${items.join(`,${inner}`)}${outer}${brackets.charAt(1)}`
 }
 
 /** One string as JSON text, in either escaping. */

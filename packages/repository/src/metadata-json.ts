@@ -1,9 +1,9 @@
 import type { Lsn, SystemIdentifier } from '@waltz/pg-structures'
 import { documentMembers } from './document-members.ts'
-import { fieldReader } from './field-reader.ts'
+import { fieldReader, type FieldReader } from './field-reader.ts'
 import { parseJson, type JsonOrigin } from './json-text.ts'
 import type { BackupMetadata } from './metadata.ts'
-import { DATE_FORMAT, ZERO_TIMESTAMP } from './timestamp.ts'
+import { DATE_FORMAT, parseTimestamp, ZERO_TIMESTAMP } from './timestamp.ts'
 
 /** The bytes of `metadata.json`: keys in WAL-G's order, `user_data` left out when there is none (RF 2.3). */
 export function encodeMetadata(metadata: BackupMetadata): Uint8Array {
@@ -31,8 +31,8 @@ export function encodeMetadata(metadata: BackupMetadata): Uint8Array {
 export function decodeMetadata(input: string | Uint8Array, { origin }: JsonOrigin): BackupMetadata {
   const fields = fieldReader(parseJson(input, { origin }), { origin })
   return {
-    startTime: fields.text('start_time') ?? ZERO_TIMESTAMP,
-    finishTime: fields.text('finish_time') ?? ZERO_TIMESTAMP,
+    startTime: timeOf(fields, 'start_time'),
+    finishTime: timeOf(fields, 'finish_time'),
     dateFormat: fields.text('date_fmt') ?? DATE_FORMAT,
     hostname: fields.text('hostname') ?? '',
     dataDirectory: fields.text('data_dir') ?? '',
@@ -45,4 +45,10 @@ export function decodeMetadata(input: string | Uint8Array, { origin }: JsonOrigi
     storedBytes: fields.integer('compressed_size') ?? 0,
     userData: fields.value('user_data'),
   }
+}
+
+function timeOf(fields: FieldReader, name: string): string {
+  const text = fields.text(name) ?? ZERO_TIMESTAMP
+  if (parseTimestamp(text) === undefined) throw fields.invalid(name, 'an RFC 3339 time')
+  return text
 }

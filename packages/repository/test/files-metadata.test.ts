@@ -147,7 +147,7 @@ describe('readFilesMetadata', () => {
   it('reads any order of keys, white space, escapes, unknown members, letter case and old forms', async () => {
     const document = ` { "X" : [1, {"a":[null,true,-1.5e3,"\\u00e9\\"]}"]}, [], {}],
       "tarfilesets" : { "p\\u0031.tar" : [ "a" , "\\/b\\n" ], "none":null , "e" : [ ] } ,
-      "FILES":{ "/é" : { "UpdatesCount" : 3, "mtime":"2026-01-01T00:00:00Z" , "Unknown":{"deep":[1]}, "IsSkipped":true },
+      "FILES":{ "/é" : { "UpdatesCount" : 3, "mtime":"2026-01-01T00:00:00Z" , "Unknown":{"deep":["\\"}]"]}, "IsSkipped":true },
         "/old":{"IsIncremented":true,"IsSkipped":false,"MTime":"t","CorruptBlocks":[1,2,3]},"/null":null,
         "/big":{"IsIncremented":false,"IsSkipped":false,"MTime":"t","UpdatesCount":18446744073709551615}},
       "DatabasesByNames":{"db":{"tables":{"x":1},"tables_new":{"s.t":{"relfilenode":2,"oid":1}},"OID":9},"no oid":{},"nothing":null},"Y":7 }

@@ -45,6 +45,15 @@ describe('parseJson and stringifyJson', () => {
     )
   })
 
+  it('write a Map as an object in its own order', () => {
+    const value = new Map<string, unknown>([
+      ['9', 1n],
+      ['1', undefined],
+      ['0', { b: 1, a: 2 }],
+    ])
+    expect(stringifyJson(value, { escaping: 'plain', sortKeys: true })).toBe('{"9":1,"0":{"a":2,"b":1}}')
+  })
+
   it('agree with UTF-8 about order', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'b', 'é', '\ud7ff', '\ue000', '～', '\uffff', '\u{10000}', '😀'), maxLength: 4 })
     fc.assert(

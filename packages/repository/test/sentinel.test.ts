@@ -152,6 +152,10 @@ describe('metadata.json', () => {
     expect(text(encodeMetadata({ ...metadata, userData: undefined }))).not.toContain('user_data')
   })
 
+  it('is refused when a time is none', async () => {
+    expect(await faultOf(() => decodeMetadata('{"start_time":"yesterday"}', { origin }))).toMatchObject({ code: 'JSON_FIELD_INVALID' })
+  })
+
   it('is refused when a field has another type', async () => {
     expect(await faultOf(() => decodeMetadata('{"is_permanent":"yes"}', { origin }))).toMatchObject({
       kind: 'corrupt',

@@ -1,4 +1,4 @@
-import { Fault, isFault, type FaultKind } from '@waltz/errors'
+import { Fault, type FaultKind } from '@waltz/errors'
 
 /** What was being done when the file system failed. */
 export interface FileCall {
@@ -82,15 +82,15 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' && typeof syscall === 'string' ? code : undefined
 }
 
-/** The fault for an error of the file system. A fault is returned as it is. */
-export function fileFault(error: unknown, { doing, path, key }: FileCall): Fault {
-  if (isFault(error)) return error
+/** The fault for an error of the file system. Anything else, faults included, is returned as it is. */
+export function fileFault(error: unknown, { doing, path, key }: FileCall): Error {
   const errno = errnoOf(error)
-  const { kind, code, words, hint, retryable } = MEANINGS[errno ?? ''] ?? OTHER
-  const why = words + (errno === undefined || words !== OTHER.words ? '' : ` (${errno})`)
+  if (errno === undefined) return error as Error
+  const { kind, code, words, hint, retryable } = MEANINGS[errno] ?? OTHER
+  const why = words === OTHER.words ? `${words} (${errno})` : words
   return new Fault(kind, code, `could not ${doing} ${path}: ${why}`, {
     hint,
-    context: { path, ...(key === undefined ? {} : { key }), ...(errno === undefined ? {} : { errno }) },
+    context: { path, ...(key === undefined ? {} : { key }), errno },
     cause: error,
     ...(retryable === undefined ? {} : { retryable }),
   })

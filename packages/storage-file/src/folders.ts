@@ -16,7 +16,7 @@ const FOLDER_STAYS = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'EBUSY', 'ENOTDIR
 export async function createFolders(place: Place, key: string): Promise<void> {
   for (const folder of foldersOf(place, key)) {
     // Noted before it exists: whoever stores an object in it first makes the folder itself durable.
-    place.unsynced.add(folder)
+    if (place.sync) place.unsynced.add(folder)
     try {
       await mkdir(folder, { mode: FOLDER_MODE })
     } catch (error) {
@@ -71,6 +71,7 @@ export async function syncRemaining(place: Place, key: string): Promise<void> {
       if (!isMissing((error as Error).cause)) throw error
     }
   }
+  await requireRoot(place)
 }
 
 async function syncPath(path: string): Promise<void> {

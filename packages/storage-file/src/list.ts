@@ -150,10 +150,11 @@ async function holdsObject(walk: Walk, entry: Entry): Promise<boolean> {
 /** Whether a folder that was reached through a link is one of those above it. */
 async function isCircle(walk: Walk, folder: string): Promise<boolean> {
   const here = await statIfThere(walk, folder)
-  for (let slash = folder.lastIndexOf('/', folder.length - 2); here !== undefined; slash = folder.lastIndexOf('/', slash - 1)) {
-    const above = await statIfThere(walk, folder.slice(0, slash + 1))
+  if (here === undefined) return false
+  const parts = folder.split('/').slice(0, -2)
+  for (let depth = parts.length; depth >= 0; depth -= 1) {
+    const above = await statIfThere(walk, parts.slice(0, depth).join('/'))
     if (above !== undefined && above.ino === here.ino && above.dev === here.dev) return true
-    if (slash <= 0) return false
   }
   return false
 }

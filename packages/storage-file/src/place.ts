@@ -32,7 +32,7 @@ export function foldersOf(place: Place, key: string): string[] {
  * Why the root cannot be used, or undefined when it can. Asked whenever something below is missing: a disk that is
  * not mounted must never look like an empty repository.
  */
-export async function rootFault(place: Place): Promise<Fault | undefined> {
+export async function rootFault(place: Place): Promise<Error | undefined> {
   const { root, location } = place
   const options = { hint: HINT, context: { root, location }, retryable: false }
   try {
@@ -51,12 +51,12 @@ export async function requireRoot(place: Place): Promise<void> {
 }
 
 /** The fault for a key that the file system does not have: `not-found` only when the root is there. */
-export async function missingFault(place: Place, key: string, cause?: unknown): Promise<Fault> {
+export async function missingFault(place: Place, key: string, cause?: unknown): Promise<Error> {
   return (await rootFault(place)) ?? notFoundFault(key, place.location, cause)
 }
 
 /** The fault for a failed look at a key: missing, or whatever else the file system said. */
-export async function lookFault(place: Place, key: string, error: unknown): Promise<Fault> {
+export async function lookFault(place: Place, key: string, error: unknown): Promise<Error> {
   return isMissing(error) ? missingFault(place, key, error) : fileFault(error, { doing: 'read', path: pathOf(place, key), key })
 }
 

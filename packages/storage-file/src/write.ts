@@ -1,5 +1,5 @@
 import { copyFile, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises'
-import { constants, type BigIntStats } from 'node:fs'
+import { constants, type BigIntStats, type Stats } from 'node:fs'
 import { Fault, throwIfAborted } from '@waltz/errors'
 import { alreadyExistsFault, checkKey, openPutBody } from '@waltz/storage'
 import type { CallOptions, ObjectInfo, PutOptions } from '@waltz/storage'
@@ -133,13 +133,15 @@ async function discard(place: Place, { key, temporary, handle }: Upload): Promis
 /** Spares the upload where the answer is known. The link at the end is what decides. */
 async function refuseTaken(place: Place, key: string): Promise<void> {
   const path = pathOf(place, key)
+  let found: Stats
   try {
-    await lstat(path)
+    found = await lstat(path)
   } catch (error) {
     if (isMissing(error)) return
     throw fileFault(error, { doing: 'look at', path, key })
   }
-  throw alreadyExistsFault(key, place.location)
+  if (!found.isDirectory()) throw alreadyExistsFault(key, place.location)
+  throw new Fault('invalid', 'STORAGE_KEY_INVALID', `${path} is a folder, so no object can have this name`, { context: { key, path } })
 }
 
 function checkTarget(key: string): void {

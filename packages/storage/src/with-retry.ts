@@ -135,7 +135,7 @@ function replayableUntilTouched(body: ByteSource): Replayable {
       [Symbol.asyncIterator]: () => ({
         next: () => inner().next(),
         async return() {
-          if (iterator !== undefined) await iterator.return?.()
+          await inner().return?.()
           return { done: true, value: undefined }
         },
       }),

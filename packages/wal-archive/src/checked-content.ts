@@ -11,6 +11,7 @@ import { HISTORY_LIMIT_BYTES, judgeHistory } from './timeline-files.ts'
 export interface FetchedFile {
   readonly name: string
   readonly source: ByteSource
+  readonly storedBytes: number
   /** Whether the stored form would have noticed damage by itself. */
   readonly damageDetected: boolean
   readonly signal: AbortSignal | undefined
@@ -70,7 +71,8 @@ async function openGate(
   return { segmentBytes, records: await openRecordsCheck(context, segment) }
 }
 
-async function* checkedHistory({ name, source }: FetchedFile, timeline: TimelineId): AsyncGenerator<Uint8Array, void, undefined> {
+async function* checkedHistory(file: FetchedFile, timeline: TimelineId): AsyncGenerator<Uint8Array, void, undefined> {
+  const { name, source } = file
   const decoder = new TextDecoder()
   let text = ''
   for await (const chunk of source) {
@@ -78,7 +80,7 @@ async function* checkedHistory({ name, source }: FetchedFile, timeline: Timeline
     if (text.length > HISTORY_LIMIT_BYTES) throw wrong(name, `it has more than ${HISTORY_LIMIT_BYTES} bytes`)
     yield chunk
   }
-  judgeHistory(text + decoder.decode(), timeline)
+  judgeHistory(text + decoder.decode(), timeline, { mayBeEmpty: file.damageDetected && file.storedBytes > 0 })
 }
 
 function wrong(name: string, message: string): Fault {

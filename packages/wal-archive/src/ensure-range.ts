@@ -1,18 +1,10 @@
-import type { ByteSource } from '@waltz/bytes'
 import { classifyWalFileName, segmentName, segmentNumberFromName, timelineHistoryName, type WalFileName } from '@waltz/pg-structures'
 import { Fault } from '@waltz/errors'
 import { missingRuns } from './continuity.ts'
 import type { ArchiveContext } from './context.ts'
 import { findStored } from './find-stored.ts'
+import type { LocalWal } from './local-wal.ts'
 import { pushWal } from './push.ts'
-
-/** A file that the caller can read, usually in pg_wal. */
-export interface LocalWal {
-  /** In bytes. */
-  readonly size: number
-  /** Opens it anew with each call. */
-  readonly open: () => ByteSource
-}
 
 /** Which WAL must be in the archive, and where it can be had. */
 export interface EnsureRangeRequest {
@@ -86,7 +78,7 @@ async function pushOne(
     else outcome.missing.push(name)
     return
   }
-  const { outcome: what } = await pushWal(context, name, local.open, { size: local.size, ...(signal && { signal }) })
+  const what = await pushWal(context, name, local.open, { size: local.size, ...(signal && { signal }) })
   if (what === 'already-stored') outcome.alreadyStored += 1
   else {
     outcome.pushed.push(name)

@@ -16,6 +16,8 @@ export const faultCodes: FaultCodeTable = {
   WAL_FILE_INVALID:
     'The file to archive is not what its name says: a segment needs a size of a power of two from 1 MiB to 1 GiB and a page header that fits its name. Check which file was given.',
   WAL_FILE_CHANGED: 'The file to archive changed its size while it was read. Only finished files may be archived; try again.',
+  WAL_FILE_MISSING: 'There is no file of that name to archive. Pass %p of archive_command as it is; by hand, give the path of the file.',
+  WAL_FILE_UNREADABLE: 'The file to archive cannot be read. Check its owner and permissions, and the disk it lies on.',
   WAL_HISTORY_HOLE:
     'A timeline history file is missing although the archive holds WAL of that timeline or a later one. Put it back (pg_wal of a server of that timeline has it); recovery would otherwise follow the wrong timeline.',
   WAL_HOLE:

@@ -31,7 +31,7 @@ export async function fetchWalToFile(context: ArchiveContext, request: FetchToFi
   const { name, signal } = request
   const destination = await resolveDestination(request.destination)
   await using opened = await fetchWal(context, name, request)
-  const content = checkedContent(context, { name, source: opened.source, damageDetected: opened.damageDetected, signal })
+  const content = checkedContent(context, { ...opened, name, signal })
   const temporary = `${destination}${TEMPORARY_MARK}${request.randomHex()}`
   await removeAbandoned(context, destination)
   try {

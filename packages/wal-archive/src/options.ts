@@ -29,6 +29,10 @@ export interface WalArchiveOptions {
 
 /** What happened besides the result. */
 export type WalArchiveEvent =
+  /** A file was stored, durably. `storedName` is the object's name below `wal_005/`. */
+  | { readonly type: 'stored'; readonly name: string; readonly storedName: string; readonly storedBytes: number }
+  /** The archive held the same bytes under that name before. */
+  | { readonly type: 'already-stored'; readonly name: string; readonly storedName: string }
   /** The archive had no identity; now it belongs to this cluster. `evidence` says what the older content was compared with. */
   | {
       readonly type: 'identity-created'

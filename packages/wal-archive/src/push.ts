@@ -17,15 +17,8 @@ export interface PushOptions {
   readonly signal?: AbortSignal
 }
 
-/** What a push did. */
-export interface PushedWal {
-  /** `already-stored`: the archive held these bytes before. */
-  readonly outcome: 'stored' | 'already-stored'
-  /** The object's name below `wal_005/`. */
-  readonly storedName: string
-  /** As stored, in bytes; undefined for `already-stored`. */
-  readonly storedBytes: number | undefined
-}
+/** What a push did. `already-stored`: the archive held these bytes before. */
+export type PushOutcome = 'stored' | 'already-stored'
 
 /** A file on its way into the archive. */
 interface Push {
@@ -44,7 +37,7 @@ export async function pushWal(
   name: string,
   body: () => ByteSource,
   { size, signal }: PushOptions,
-): Promise<PushedWal> {
+): Promise<PushOutcome> {
   checkArchivedName(name, context.format)
   throwIfAborted(signal)
   const push: Push = { name, body, size, signal }
@@ -83,14 +76,14 @@ async function judgeLocalFile(context: ArchiveContext, { name, body, size }: Pus
   return judgeSegmentStart(await readSegmentHead(body()), { name, fileBytes: size, systemIdentifier, fault }).systemIdentifier
 }
 
-async function storeUnlessStored(context: ArchiveContext, push: Push): Promise<PushedWal> {
+async function storeUnlessStored(context: ArchiveContext, push: Push): Promise<PushOutcome> {
   const stored = (await findStored(context, push.name, push.signal)).readable
   if (stored.length === 0) return await store(context, push)
   const overwrite = context.whenStored === 'replace' && classifyWalFileName(push.name)?.kind !== 'timeline-history'
   return overwrite ? await replace(context, push, stored) : await compareWithStored(context, push, stored)
 }
 
-async function store(context: ArchiveContext, push: Push): Promise<PushedWal> {
+async function store(context: ArchiveContext, push: Push): Promise<PushOutcome> {
   try {
     return await put(context, push, context.store.capabilities.conditionalPut)
   } catch (error) {
@@ -105,17 +98,18 @@ async function store(context: ArchiveContext, push: Push): Promise<PushedWal> {
   })
 }
 
-async function put(context: ArchiveContext, push: Push, onlyIfAbsent: boolean): Promise<PushedWal> {
+async function put(context: ArchiveContext, push: Push, onlyIfAbsent: boolean): Promise<PushOutcome> {
   const storedName = context.format.nameFor(push.name)
   const sealed = context.format.seal(exactly(push))
   const info = await context.store.put(walKey(storedName), sealed, { onlyIfAbsent, ...callOptions(push.signal) })
-  return { outcome: 'stored', storedName, storedBytes: info.size }
+  context.report({ type: 'stored', name: push.name, storedName, storedBytes: info.size })
+  return 'stored'
 }
 
-async function replace(context: ArchiveContext, push: Push, stored: readonly StoredFile[]): Promise<PushedWal> {
+async function replace(context: ArchiveContext, push: Push, stored: readonly StoredFile[]): Promise<PushOutcome> {
   const result = await put(context, push, false)
   // Under another extension the old bytes would stay, and readers might prefer them.
-  const outdated = stored.filter((file) => file.storedName !== result.storedName)
+  const outdated = stored.filter((file) => file.storedName !== context.format.nameFor(push.name))
   if (outdated.length > 0)
     await context.store.delete(
       outdated.map((file) => file.key),
@@ -125,7 +119,7 @@ async function replace(context: ArchiveContext, push: Push, stored: readonly Sto
   return result
 }
 
-async function compareWithStored(context: ArchiveContext, push: Push, stored: readonly StoredFile[]): Promise<PushedWal> {
+async function compareWithStored(context: ArchiveContext, push: Push, stored: readonly StoredFile[]): Promise<PushOutcome> {
   for (const { storedName } of stored) {
     if (await equalsStored(context, push, storedName)) continue
     throw new Fault('conflict', 'WAL_CONFLICT', `${storedName} in ${context.store.location} holds other bytes than the file to archive`, {
@@ -133,7 +127,8 @@ async function compareWithStored(context: ArchiveContext, push: Push, stored: re
       context: { name: push.name, storedName, location: context.store.location },
     })
   }
-  return { outcome: 'already-stored', storedName: stored[0]!.storedName, storedBytes: undefined }
+  context.report({ type: 'already-stored', name: push.name, storedName: stored[0]!.storedName })
+  return 'already-stored'
 }
 
 async function equalsStored(context: ArchiveContext, push: Push, storedName: string): Promise<boolean> {

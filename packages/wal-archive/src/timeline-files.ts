@@ -11,16 +11,17 @@ import { first, hex8, listWal } from './wal-listing.ts'
 export const HISTORY_LIMIT_BYTES = 1_048_576
 
 /**
- * Parses the content of `<timeline>.history`, which must name at least one ancestor.
+ * Parses the content of `<timeline>.history`, which must name at least one ancestor, as every history does that a server
+ * wrote. `mayBeEmpty` where it is certain that nothing was lost on the way.
  * @throws Fault `corrupt` `WAL_CONTENT_WRONG` when it does not.
  */
-export function judgeHistory(text: string, timeline: TimelineId): TimelineHistory {
+export function judgeHistory(text: string, timeline: TimelineId, { mayBeEmpty = false } = {}): TimelineHistory {
   const name = timelineHistoryName(timeline)
   const wrong = (message: string, cause?: unknown): Fault =>
     new Fault(wrongContent.kind, wrongContent.code, `${name}: ${message}`, { hint: wrongContent.hint, context: { name }, cause })
   try {
     const history = parseTimelineHistory(text, timeline)
-    if (history.switches.length > 0) return history
+    if (mayBeEmpty || history.switches.length > 0) return history
   } catch (error) {
     if (isFault(error, 'corrupt')) throw wrong(error.message, error)
     throw error

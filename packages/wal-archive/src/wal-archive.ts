@@ -1,5 +1,6 @@
 import type { ByteSource } from '@waltz/bytes'
-import type { SegmentTimes, TimelineHistory, TimelineId } from '@waltz/pg-structures'
+import type { SegmentTimes, SystemIdentifier, TimelineHistory, TimelineId } from '@waltz/pg-structures'
+import { claimArchive } from './cluster-fence.ts'
 import { verifyContinuity, type WalContinuity } from './continuity.ts'
 import type { ArchiveContext } from './context.ts'
 import { ensureWalRange, isStored, type EnsuredRange, type EnsureRangeRequest } from './ensure-range.ts'
@@ -8,7 +9,7 @@ import { fetchWalToFile, type FetchedToFile, type FetchToFileRequest } from './f
 import { listArchive, summarizeTimelines, type ListOptions, type WalObject, type WalTimeline } from './list.ts'
 import type { OpenedWal } from './open-stored.ts'
 import type { WalArchiveOptions } from './options.ts'
-import { pushWal, type PushedWal, type PushOptions } from './push.ts'
+import { pushWal, type PushOptions, type PushOutcome } from './push.ts'
 import { readSegmentTimes } from './segment-times.ts'
 import { readHistory } from './timeline-files.ts'
 
@@ -32,7 +33,14 @@ export interface WalArchive {
    * archive was made with `replace`), `conflict` `WAL_ARCHIVE_FOREIGN`, `invalid` `WAL_FILE_INVALID`, `invalid`
    * `WAL_NAME_INVALID`, `corrupt` `WAL_STORED_DAMAGED`, `unavailable` `WAL_FILE_CHANGED`.
    */
-  push(name: string, body: () => ByteSource, options: PushOptions): Promise<PushedWal>
+  push(name: string, body: () => ByteSource, options: PushOptions): Promise<PushOutcome>
+
+  /**
+   * Makes sure that the archive belongs to a cluster, and takes an archive without an owner into possession. Every push
+   * of a segment does this by itself; a backup asks before its first byte.
+   * @throws Fault `conflict` `WAL_ARCHIVE_FOREIGN`.
+   */
+  admit(systemIdentifier: SystemIdentifier, options?: ReadOptions): Promise<void>
 
   /**
    * Opens a file under whatever extension it is stored; the content is not checked beyond what its codec does.
@@ -92,6 +100,7 @@ export function createWalArchive(options: WalArchiveOptions): WalArchive {
   const context: ArchiveContext = { ...options, report: (event) => options.observe?.(event) }
   return {
     push: (name, body, pushOptions) => pushWal(context, name, body, pushOptions),
+    admit: (systemIdentifier, { signal } = {}) => claimArchive(context, systemIdentifier, signal),
     fetch: (name, fetchOptions = {}) => fetchWal(context, name, fetchOptions),
     fetchToFile: (request) => fetchWalToFile(context, request),
     list: (listOptions = {}) => listArchive(context, listOptions),

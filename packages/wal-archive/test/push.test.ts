@@ -11,9 +11,10 @@ const ONE = nameOf(1)
 
 describe('push', () => {
   it.each(['lz4', 'zstd', 'brotli', 'none'])('stores a segment with %s and gives the same bytes back', async (codec) => {
-    const { archive, store } = await openTestArchive({ codec })
+    const { archive, store, events } = await openTestArchive({ codec })
     const extension = { lz4: '.lz4', zstd: '.zst', brotli: '.br', none: '' }[codec]
-    expect(await push(archive, ONE, one)).toMatchObject({ outcome: 'stored', storedName: `${ONE}${extension}` })
+    expect(await push(archive, ONE, one)).toBe('stored')
+    expect(events).toContainEqual({ type: 'stored', name: ONE, storedName: `${ONE}${extension}`, storedBytes: expect.any(Number) })
     expect(await keysOf(store)).toEqual([`wal_005/${ONE}${extension}`, 'waltz/cluster.json'])
     expect(Buffer.from(await fetched(archive, ONE)).equals(one)).toBe(true)
   })
@@ -21,9 +22,10 @@ describe('push', () => {
   it('takes the same bytes again, under another codec too, and stores nothing then', async () => {
     const { archive, store } = await openTestArchive({ codec: 'lz4' })
     await push(archive, ONE, one)
-    expect(await push(archive, ONE, one)).toMatchObject({ outcome: 'already-stored' })
+    expect(await push(archive, ONE, one)).toBe('already-stored')
     const other = await openTestArchive({ codec: 'zstd', store })
-    expect(await push(other.archive, ONE, one)).toEqual({ outcome: 'already-stored', storedName: `${ONE}.lz4`, storedBytes: undefined })
+    expect(await push(other.archive, ONE, one)).toBe('already-stored')
+    expect(other.events).toEqual([{ type: 'already-stored', name: ONE, storedName: `${ONE}.lz4` }])
     expect(await keysOf(store)).toEqual([`wal_005/${ONE}.lz4`, 'waltz/cluster.json'])
   })
 
@@ -45,8 +47,8 @@ describe('push', () => {
     expect(await faultOf(push(archive, 'note', 'some'))).toMatchObject({ code: 'WAL_CONFLICT' })
     expect(await faultOf(push(archive, 'note', 'some text and more'))).toMatchObject({ code: 'WAL_CONFLICT' })
     expect(await faultOf(push(archive, 'note', ''))).toMatchObject({ code: 'WAL_CONFLICT' })
-    expect(await push(archive, 'empty', '')).toMatchObject({ outcome: 'stored' })
-    expect(await push(archive, 'empty', '')).toMatchObject({ outcome: 'already-stored' })
+    expect(await push(archive, 'empty', '')).toBe('stored')
+    expect(await push(archive, 'empty', '')).toBe('already-stored')
   })
 
   it('overwrites only when told to, under every extension, and never a history', async () => {
@@ -55,12 +57,12 @@ describe('push', () => {
     await push(first.archive, '00000002.history', '1\t0/2000000\tno reason\n')
     const { archive, store, events } = await openTestArchive({ codec: 'zstd', store: first.store, whenStored: 'replace' })
     const other = flipped(one, SEGMENT - 1)
-    expect(await push(archive, ONE, other)).toMatchObject({ outcome: 'stored' })
+    expect(await push(archive, ONE, other)).toBe('stored')
     expect(await keysOf(store)).toEqual(['wal_005/00000002.history.lz4', `wal_005/${ONE}.zst`, 'waltz/cluster.json'].sort())
     expect(Buffer.from(await fetched(archive, ONE)).equals(other)).toBe(true)
     expect(events).toContainEqual({ type: 'replaced', name: ONE, storedName: `${ONE}.lz4` })
     expect(await faultOf(push(archive, '00000002.history', '1\t0/3000000\tno reason\n'))).toMatchObject({ code: 'WAL_CONFLICT' })
-    expect(await push(archive, '00000002.history', '1\t0/2000000\tno reason\n')).toMatchObject({ outcome: 'already-stored' })
+    expect(await push(archive, '00000002.history', '1\t0/2000000\tno reason\n')).toBe('already-stored')
   })
 
   it('names the stored object when it cannot be read, and changes nothing', async () => {
@@ -96,7 +98,7 @@ describe('push', () => {
       ['00000002.history', '1\t0/200000\tx\n'],
       ['odd name.txt', 'free text'],
     ] as const) {
-      expect(await push(archive, name, bytes), name).toMatchObject({ outcome: 'stored', storedName: name })
+      expect(await push(archive, name, bytes), name).toBe('stored')
       expect(Buffer.from(await fetched(archive, name)).equals(Buffer.from(bytes)), name).toBe(true)
     }
     expect(await keysOf(store)).toHaveLength(6)
@@ -125,14 +127,14 @@ describe('fences of a segment', () => {
 
   it('takes a segment whose first page is of an older timeline: the first of a new one', async () => {
     const { archive } = await openTestArchive()
-    expect(await push(archive, nameOf(1, 2), one)).toMatchObject({ outcome: 'stored' })
+    expect(await push(archive, nameOf(1, 2), one)).toBe('stored')
   })
 
   it('takes segments of other sizes, and only the stated size when one is stated', async () => {
     const segmentBytes = 4 * SEGMENT
     const [big] = makeWal({ segmentBytes, first: 3 }) as [Uint8Array]
     const name = '000000010000000000000003'
-    expect(await push((await openTestArchive()).archive, name, big)).toMatchObject({ outcome: 'stored' })
+    expect(await push((await openTestArchive()).archive, name, big)).toBe('stored')
     const { archive } = await openTestArchive({ segmentBytes: SEGMENT })
     expect(await faultOf(push(archive, name, big))).toMatchObject({ code: 'WAL_FILE_INVALID' })
   })
@@ -153,7 +155,7 @@ describe('fences of the archive', () => {
   it('belongs to the cluster that pushed first', async () => {
     const { archive, store, events } = await openTestArchive()
     await push(archive, ONE, one)
-    expect(events).toEqual([{ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'empty' }])
+    expect(events).toContainEqual({ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'empty' })
     expect(JSON.parse(Buffer.from(await storedBytes(store, 'waltz/cluster.json')).toString())).toMatchObject({
       systemIdentifier: String(SYSTEM),
     })
@@ -178,7 +180,7 @@ describe('fences of the archive', () => {
     expect(await faultOf(push(archive, nameOf(2), foreign))).toMatchObject({ code: 'WAL_ARCHIVE_FOREIGN' })
     expect(await keysOf(store)).toEqual([`wal_005/${ONE}.zst`])
     await push(archive, nameOf(2), makeWal({ first: 2 })[0]!)
-    expect(events).toEqual([{ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'segment' }])
+    expect(events).toContainEqual({ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'segment' })
   })
 
   it('asks the newest backup when no segment can be read', async () => {
@@ -189,14 +191,14 @@ describe('fences of the archive', () => {
     await putRaw(store, `basebackups_005/base_${ONE}_backup_stop_sentinel.json`, text)
     expect(await faultOf(push(archive, nameOf(2), foreign))).toMatchObject({ code: 'WAL_ARCHIVE_FOREIGN' })
     await push(archive, nameOf(2), makeWal({ first: 2 })[0]!)
-    expect(events).toEqual([{ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'sentinel' }])
+    expect(events).toContainEqual({ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'sentinel' })
   })
 
   it('says so when older content could not be compared', async () => {
     const { archive, store, events } = await openTestArchive()
     await putRaw(store, `wal_005/${ONE}.lzma`, 'unreadable here')
     await push(archive, nameOf(2), makeWal({ first: 2 })[0]!)
-    expect(events).toEqual([{ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'unreadable' }])
+    expect(events).toContainEqual({ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'unreadable' })
   })
 
   it('does not trust a damaged identity', async () => {
@@ -214,9 +216,9 @@ describe('races', () => {
       Array.from({ length: 24 }, (_, index) => openTestArchive({ store, codec: index % 2 === 0 ? 'lz4' : 'zstd' })),
     )
     const outcomes = await Promise.all(archives.map(({ archive }) => push(archive, ONE, one)))
-    const same = outcomes.filter(({ storedName }) => storedName.endsWith('lz4'))
-    expect(outcomes.filter(({ outcome }) => outcome === 'stored').length).toBeGreaterThanOrEqual(1)
-    expect(same.filter(({ outcome }) => outcome === 'stored').length).toBeLessThanOrEqual(1)
+    const lz4 = outcomes.filter((_, index) => index % 2 === 0)
+    expect(outcomes).toContain('stored')
+    expect(lz4.filter((outcome) => outcome === 'stored').length).toBeLessThanOrEqual(1)
     expect(Buffer.from(await fetched(archives[0]!.archive, ONE)).equals(one)).toBe(true)
   })
 
@@ -248,7 +250,7 @@ describe('storage that fails', () => {
 
   it('tries again with the body made anew', async () => {
     const { archive, events, sleeps } = await openTestArchive({ store: refusing(memoryStore(), 2) })
-    expect(await push(archive, ONE, one)).toMatchObject({ outcome: 'stored' })
+    expect(await push(archive, ONE, one)).toBe('stored')
     expect(sleeps).toEqual([500, 1000])
     expect(events.filter(({ type }) => type === 'push-retried')).toHaveLength(2)
     expect(Buffer.from(await fetched(archive, ONE)).equals(one)).toBe(true)
@@ -272,8 +274,7 @@ describe('storage that fails', () => {
         const dying = await openTestArchive({ store: faultStore(inner, { crashAtMutation: mutation, crashMoment }), pushAttempts: 1 })
         await expect(push(dying.archive, ONE, one)).rejects.toThrow()
         const { archive } = await openTestArchive({ store: inner })
-        const { outcome } = await push(archive, ONE, one)
-        expect(outcome).toBe(mutation === 2 && crashMoment === 'after' ? 'already-stored' : 'stored')
+        expect(await push(archive, ONE, one)).toBe(mutation === 2 && crashMoment === 'after' ? 'already-stored' : 'stored')
         expect(Buffer.from(await fetched(archive, ONE)).equals(one)).toBe(true)
       }
     }

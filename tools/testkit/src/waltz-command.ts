@@ -41,7 +41,7 @@ async function buildDistribution(draft: string, node: string): Promise<void> {
   const dist = join(draft, 'dist')
   const script = join(workspaceRoot, 'scripts/build.ts')
   const env = { PATH: `${dirname(node)}:/usr/local/bin:/usr/bin:/bin`, HOME: draft }
-  await mustRun(node, ['--conditions=source', script, dist], { user: 'self', cwd: workspaceRoot, env, timeoutMs: 180_000 })
+  await mustRun(node, ['--conditions=source', script, '--out', dist], { user: 'self', cwd: workspaceRoot, env, timeoutMs: 180_000 })
   writeWrapper(draft, `PATH='${dirname(node)}':"$PATH" exec "$(dirname "$0")/dist/waltz" "$@"`)
 }
 

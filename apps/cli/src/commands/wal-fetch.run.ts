@@ -1,7 +1,63 @@
-import { Fault } from '@waltz/errors'
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { abortedFault, isFault } from '@waltz/errors'
 import type { Invocation } from '../command.ts'
+import { readLocalCluster } from './local-cluster.ts'
+import { logWalEvent } from './wal-events.ts'
 
-/** Stands here until the command is written. */
-export function runWalFetch(_invocation: Invocation): Promise<number> {
-  return Promise.reject(new Fault('unsupported', 'NOT_AVAILABLE_YET', 'wal-fetch is not available yet'))
+const FIRST_PAUSE_MS = 500
+const LONGEST_PAUSE_MS = 5_000
+/** Unavailable in the sense of "incomplete" or "no room here": asking the storage again changes nothing. */
+const NOT_WORTH_RETRYING = new Set(['WAL_HOLE', 'WAL_HISTORY_HOLE', 'WAL_DESTINATION'])
+
+/**
+ * Fetches one file, for `restore_command` (CMD 4.2). Resolves to 0 when it lies at its destination, whole and checked;
+ * the command line makes an exit code for recovery of everything else.
+ * @throws Fault as `WalArchive.fetchToFile`, an unavailable storage only after WALTZ_WAL_FETCH_DEADLINE.
+ */
+export async function runWalFetch(invocation: Invocation): Promise<number> {
+  const { args, io, log } = invocation
+  const [name = '', destination = ''] = args
+  const cluster = await readLocalCluster(invocation)
+  const kit = await invocation.openKit((event) => logWalEvent(log, event))
+  const { systemIdentifier, segmentBytes, timeline } = cluster
+  const archive = await kit.openWal({ ...(systemIdentifier && { systemIdentifier }), ...(segmentBytes && { segmentBytes }) })
+  const request = {
+    name,
+    destination: resolve(io.cwd, destination),
+    randomHex: () => randomBytes(8).toString('hex'),
+    signal: io.signal,
+    ...(timeline && { ownTimeline: timeline }),
+  }
+  const { storedName } = await patiently(invocation, () => archive.fetchToFile(request))
+  log.debug(`${name} was fetched from ${storedName}`)
+  return 0
+}
+
+/** Tries again while the storage does not answer, until the deadline. */
+async function patiently<Result>({ settings, io, log }: Invocation, attempt: () => Promise<Result>): Promise<Result> {
+  // A standby asks again by itself, and streaming may help it meanwhile: it must not be kept waiting.
+  const patienceMs = existsSync(join(io.cwd, 'standby.signal')) ? 0 : settings.walFetchDeadline
+  const deadline = io.now().getTime() + patienceMs
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    try {
+      return await attempt()
+    } catch (error) {
+      const hopeful = isFault(error, 'unavailable') && !NOT_WORTH_RETRYING.has(error.code)
+      const leftMs = deadline - io.now().getTime()
+      if (!hopeful || leftMs <= 0) throw error
+      log.warn(`${error.message}; trying again`)
+      await pause(Math.min(pauseMs, leftMs), io.signal)
+    }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal })
+  } catch {
+    throw abortedFault(signal)
+  }
 }

@@ -1,7 +1,20 @@
-import { Fault } from '@waltz/errors'
+import { basename, resolve } from 'node:path'
+import { openLocalWal } from '@waltz/wal-archive'
 import type { Invocation } from '../command.ts'
+import { readLocalCluster } from './local-cluster.ts'
+import { logWalEvent } from './wal-events.ts'
 
-/** Stands here until the command is written. */
-export function runWalPush(_invocation: Invocation): Promise<number> {
-  return Promise.reject(new Fault('unsupported', 'NOT_AVAILABLE_YET', 'wal-push is not available yet'))
+/**
+ * Archives one file, for `archive_command` (CMD 4.1). Resolves to 0 once the file is durable in the archive, or was
+ * there with the same content.
+ * @throws Fault `invalid` `WAL_FILE_MISSING`, and as `WalArchive.push`.
+ */
+export async function runWalPush(invocation: Invocation): Promise<number> {
+  const { args, io, log } = invocation
+  const path = resolve(io.cwd, args[0] ?? '')
+  const [file, { systemIdentifier }] = await Promise.all([openLocalWal(path), readLocalCluster(invocation)])
+  const kit = await invocation.openKit((event) => logWalEvent(log, event))
+  const archive = await kit.openWal(systemIdentifier === undefined ? {} : { systemIdentifier })
+  await archive.push(basename(path), file.open, { size: file.size, signal: io.signal })
+  return 0
 }

@@ -20,57 +20,74 @@ import {
 /** A codec for each version, so that every one of them plays the whole journey. */
 const CODECS: Readonly<Record<number, string>> = { 13: 'lz4', 14: 'zstd', 15: 'brotli', 16: 'none', 17: 'zstd', 18: 'lz4' }
 
-describe.each(postgresMajors.map((major) => ({ major, codec: CODECS[major] ?? 'lz4' })))('the journey on PostgreSQL $major with $codec', ({ major, codec }) => {
-  it('brings a database back to the moment before a mistake', async () => {
-    await using work = temporaryFolder()
-    const waltz = await waltzCommand()
-    const repository = work.makeFolder('repository')
-    const settings = { WALG_FILE_PREFIX: repository, WALG_COMPRESSION_METHOD: codec, WALG_TAR_SIZE_THRESHOLD: '4000000' }
-    await using source = await startCluster({
-      major,
-      env: settings,
-      initdbArgs: ['--data-checksums'],
-      walDirectory: work.join('wal of source'),
-      tablespaces: { outside: work.join('space with blanks') },
-      settings: { archive_mode: 'on', archive_command: `${waltz} wal-push %p`, archive_timeout: 0, wal_level: 'replica', max_wal_senders: 4 },
+describe.each(postgresMajors.map((major) => ({ major, codec: CODECS[major] ?? 'lz4' })))(
+  'the journey on PostgreSQL $major with $codec',
+  ({ major, codec }) => {
+    it('brings a database back to the moment before a mistake', async () => {
+      await using work = temporaryFolder()
+      const waltz = await waltzCommand()
+      const repository = work.makeFolder('repository')
+      const settings = { WALG_FILE_PREFIX: repository, WALG_COMPRESSION_METHOD: codec, WALG_TAR_SIZE_THRESHOLD: '4000000' }
+      await using source = await startCluster({
+        major,
+        env: settings,
+        initdbArgs: ['--data-checksums'],
+        walDirectory: work.join('wal of source'),
+        tablespaces: { outside: work.join('space with blanks') },
+        settings: {
+          archive_mode: 'on',
+          archive_command: `${waltz} wal-push %p`,
+          archive_timeout: 0,
+          wal_level: 'replica',
+          max_wal_senders: 4,
+        },
+      })
+      await linkConfiguration(source, work.join('etc'))
+      await fill(source, 1)
+
+      const env = { ...settings, ...source.env }
+      const pushed = await mustRun(waltz, ['backup-push', source.dataDirectory, '--verify', '--json'], { env })
+      expect(JSON.parse(pushed)).toMatchObject({
+        backup_name: expect.stringMatching(/^base_[0-9A-F]{24}$/),
+        corrupt_blocks: 0,
+        skipped: [],
+      })
+      expect((await source.query(`select count(*)::int as slots from pg_replication_slots`))[0]).toEqual({ slots: 0 })
+
+      await fill(source, 2)
+      const before = await contentProof(source)
+      const [moment] = await source.query<{ at: string }>(`select clock_timestamp()::text as at`)
+      await source.query('select pg_sleep(0.05)')
+      await source.query('drop table accounts')
+      await fill(source, 3)
+      await archiveAll(source)
+
+      expect(await checkRepositoryStrictly(repository)).toMatchObject({ problems: [] })
+      const list = await mustRun(waltz, ['backup-list'], { env })
+      expect(list.trim().split('\n')).toHaveLength(2)
+
+      const target = work.join('restored')
+      const spec = work.join('spec.json')
+      writeFileSync(spec, JSON.stringify(await restoreSpec(source, target, work.join('restored space'))))
+      const fetched = await runAs(
+        waltz,
+        ['backup-fetch', target, 'LATEST', '--restore-spec', spec, '--target-time', moment?.at ?? '', '--target-action', 'promote'],
+        { env: settings },
+      )
+      expect(fetched.stderr).toMatch(/LATEST|base_/)
+      expect(fetched.code).toBe(0)
+      expect(existsSync(join(target, 'recovery.signal'))).toBe(true)
+      expect(readFileSync(join(target, 'postgresql.conf'), 'utf8')).toContain('# kept elsewhere')
+
+      await using restored = await startRestored(target, major, { env: settings })
+      await restored.waitForValue('select pg_is_in_recovery()::text', 'false')
+      // The content of unlogged tables is not part of a backup.
+      expect(await contentProof(restored)).toEqual({ ...before, 'postgres.public.scratch': { rows: 0, hash: '' } })
+      expect(restored.log()).toContain('archive recovery complete')
+      expect((await restored.query(`show archive_mode`))[0]).toEqual({ archive_mode: 'off' })
     })
-    await linkConfiguration(source, work.join('etc'))
-    await fill(source, 1)
-
-    const env = { ...settings, ...source.env }
-    const pushed = await mustRun(waltz, ['backup-push', source.dataDirectory, '--verify', '--json'], { env })
-    expect(JSON.parse(pushed)).toMatchObject({ backup_name: expect.stringMatching(/^base_[0-9A-F]{24}$/), corrupt_blocks: 0, skipped: [] })
-    expect((await source.query(`select count(*)::int as slots from pg_replication_slots`))[0]).toEqual({ slots: 0 })
-
-    await fill(source, 2)
-    const before = await contentProof(source)
-    const [moment] = await source.query<{ at: string }>(`select clock_timestamp()::text as at`)
-    await source.query('select pg_sleep(0.05)')
-    await source.query('drop table accounts')
-    await fill(source, 3)
-    await archiveAll(source)
-
-    expect(await checkRepositoryStrictly(repository)).toMatchObject({ problems: [] })
-    const list = await mustRun(waltz, ['backup-list'], { env })
-    expect(list.trim().split('\n')).toHaveLength(2)
-
-    const target = work.join('restored')
-    const spec = work.join('spec.json')
-    writeFileSync(spec, JSON.stringify(await restoreSpec(source, target, work.join('restored space'))))
-    const fetched = await runAs(waltz, ['backup-fetch', target, 'LATEST', '--restore-spec', spec, '--target-time', moment?.at ?? '', '--target-action', 'promote'], { env: settings })
-    expect(fetched.stderr).toMatch(/LATEST|base_/)
-    expect(fetched.code).toBe(0)
-    expect(existsSync(join(target, 'recovery.signal'))).toBe(true)
-    expect(readFileSync(join(target, 'postgresql.conf'), 'utf8')).toContain('# kept elsewhere')
-
-    await using restored = await startRestored(target, major, { env: settings })
-    await restored.waitForValue('select pg_is_in_recovery()::text', 'false')
-    // The content of unlogged tables is not part of a backup.
-    expect(await contentProof(restored)).toEqual({ ...before, 'postgres.public.scratch': { rows: 0, hash: '' } })
-    expect(restored.log()).toContain('archive recovery complete')
-    expect((await restored.query(`show archive_mode`))[0]).toEqual({ archive_mode: 'off' })
-  })
-})
+  },
+)
 
 async function fill(cluster: TestCluster, round: number): Promise<void> {
   await cluster.query(`

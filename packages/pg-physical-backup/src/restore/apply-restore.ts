@@ -13,7 +13,7 @@ import { memberKey } from './member-name.ts'
 import { addTally, emptyTally, type PartTally } from './part-tally.ts'
 import type { PreparedRestore } from './prepare-restore.ts'
 import { currentOwner } from './restore-owner.ts'
-import type { ApplyRestoreOptions, RestoreResult } from './restore-options.ts'
+import type { ApplyRestoreOptions, RestorePlan, RestoreResult } from './restore-options.ts'
 import { syncTrees, type SyncMethod } from './sync-tree.ts'
 import { createTreeWriter, type RestoreRoots, type TreeWriter } from './tree-writer.ts'
 
@@ -32,7 +32,7 @@ export async function applyRestore(prepared: PreparedRestore, options: ApplyRest
   const observe = options.observe ?? ((): void => undefined)
   const roots: RestoreRoots = { destination: plan.destination.path, tablespaces: plan.tablespaces }
   await openDestination(prepared, roots, () => observe({ type: 'phase', phase: 'clearing' }))
-  observe({ type: 'phase', phase: 'extracting' })
+  observe({ type: 'phase', phase: 'extracting', totalBytes: storedBytesToFetch(plan) })
   const tree = createTreeWriter(roots)
   const { total, retriedParts } = await extract(prepared, tree, { ...options, observe })
   observe({ type: 'phase', phase: 'checking' })
@@ -62,6 +62,11 @@ export async function applyRestore(prepared: PreparedRestore, options: ApplyRest
     notFullyChecked: plan.notFullyChecked,
     warnings: [...plan.warnings, ...warnings],
   }
+}
+
+/** The control file was fetched with the plan. */
+function storedBytesToFetch({ parts }: RestorePlan): number {
+  return parts.reduce((sum, part) => (part.role === 'control' ? sum : sum + part.storedBytes), 0)
 }
 
 /** Makes the folder ours: created or cleared, with the marker in it before anything else. */

@@ -23,8 +23,8 @@ export {
   type TargetAction,
   type TargetTimeline,
 } from './recovery-target.ts'
-export { formatMoment, parseTargetTime, type LocalOffset, type TargetTime } from './target-time.ts'
-export { applyRecoveryBlock, formatRestoreCommand, planRecovery, type RecoveryPlan, type RecoveryPlanInput } from './recovery-settings.ts'
+export { formatMoment, parseTargetTime, type LocalOffset, type TargetTime, type WallClock } from './target-time.ts'
+export { applyRecoveryBlock, formatRestoreCommand, planRecovery, type RecoveryPlan, type RecoveryPlanInput, type RestoreCommandParts } from './recovery-settings.ts'
 export {
   chooseBackup,
   reachableWindow,

@@ -9,7 +9,9 @@ export interface RecoveryPlan {
   readonly settings: readonly (readonly [name: string, value: string])[]
   /** The marked block that goes to the end of `postgresql.auto.conf`. */
   readonly block: string
+  /** What recovery goes to, in words. */
   readonly target: string
+  readonly requiredVariables: readonly string[]
 }
 
 /** What a recovery plan is made from. */
@@ -48,6 +50,7 @@ export function planRecovery(input: RecoveryPlanInput): RecoveryPlan {
     settings,
     block: formatBlock(settings, input),
     target: describeTarget(request.target),
+    requiredVariables: input.requiredVariables ?? [],
   }
 }
 
@@ -68,13 +71,24 @@ export function applyRecoveryBlock(autoConf: string, plan: RecoveryPlan): string
   return `${kept.length === 0 ? '' : `${kept.join('\n')}\n`}${plan.block}`
 }
 
+/** A program that fetches WAL, as the server's shell shall run it. */
+export interface RestoreCommandParts {
+  /** Absolute path of the program, and its own first arguments where it is a script. */
+  readonly program: readonly string[]
+  /** Variables set for it. Never a secret: the text ends up in a configuration file. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** What follows the two names: `--config` and its file. */
+  readonly options?: readonly string[]
+}
+
 /**
- * `restore_command` that runs a program by its absolute path. Words are quoted for the shell where they need it, and
- * `%` is doubled in them, because PostgreSQL replaces `%f` and `%p` itself.
+ * The text of `restore_command`. Words are quoted for the shell where they need it, and `%` is doubled in them, because
+ * PostgreSQL replaces `%f` and `%p` itself.
  */
-export function formatRestoreCommand(executable: string, ...options: readonly string[]): string {
-  const [program, ...rest] = [executable, ...options].map((word) => shellQuote(word).replaceAll('%', '%%'))
-  return [program, 'wal-fetch', '"%f"', '"%p"', ...rest].join(' ')
+export function formatRestoreCommand({ program, environment = {}, options = [] }: RestoreCommandParts): string {
+  const quote = (word: string): string => shellQuote(word).replaceAll('%', '%%')
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}`)
+  return [...variables, ...program.map(quote), 'wal-fetch', '"%f"', '"%p"', ...options.map(quote)].join(' ')
 }
 
 /** A value as postgresql.conf takes it: in quotes, with quotes doubled and backslashes escaped (guc-file.l). */

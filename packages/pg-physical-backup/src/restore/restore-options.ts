@@ -105,8 +105,9 @@ export interface ApplyRestoreOptions {
 
 /** What a running restore tells. */
 export type RestoreEvent =
-  | { readonly type: 'phase'; readonly phase: 'clearing' | 'extracting' | 'checking' | 'syncing' | 'finishing' }
-  /** Stored bytes fetched so far, of `RestorePlan.storedBytes`. */
+  | { readonly type: 'phase'; readonly phase: 'clearing' | 'checking' | 'syncing' | 'finishing' }
+  | { readonly type: 'phase'; readonly phase: 'extracting'; readonly totalBytes: number }
+  /** Stored bytes fetched so far, of `totalBytes`. */
   | { readonly type: 'fetched'; readonly bytes: number }
   | { readonly type: 'retry'; readonly part: string; readonly attempt: number; readonly cause: Fault }
 

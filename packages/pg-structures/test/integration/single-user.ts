@@ -71,7 +71,20 @@ export function makeCluster(release: Release, segmentMiB = 1, settings: readonly
   chmodSync(root, 0o755)
   if (asRoot) chownSync(root, NOBODY, NOBODY)
   const data = join(root, 'data')
-  run(release, 'initdb', ['-D', data, '-k', '-N', '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', `--wal-segsize=${segmentMiB}`])
+  run(release, 'initdb', [
+    '-D',
+    data,
+    '-k',
+    '-N',
+    '-U',
+    'postgres',
+    '-A',
+    'trust',
+    '-E',
+    'UTF8',
+    '--locale=C',
+    `--wal-segsize=${segmentMiB}`,
+  ])
   const options = ['wal_keep_size=1GB', 'fsync=off', 'autovacuum=off', 'timezone=UTC', 'max_wal_size=10GB', ...settings]
   const sql = (...statements: string[]): string =>
     run(release, 'postgres', ['--single', '-D', data, ...options.flatMap((text) => ['-c', text]), 'postgres'], `${statements.join('\n')}\n`)

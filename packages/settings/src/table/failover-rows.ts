@@ -14,7 +14,7 @@ export const failoverRows = {
     kind: 'text',
     area: 'failover',
     availability: 'later-fatal',
-    neutral: ['default'],
+    neutral: ['default', 'all', 'any'],
     summary: 'The one storage to work with; default is the first (also: --target-storage).',
   },
   failoverStoragesCheck: {

@@ -93,6 +93,15 @@ export const processRows = {
     unsetMeans: '.walg.json, .toml, .yaml, .yml, .dotenv or .env in the home directory',
     summary: 'The config file; the flag --config wins over it.',
   },
+  node: {
+    name: 'WALTZ_NODE',
+    kind: 'path',
+    area: 'process',
+    availability: 'now',
+    flag: false,
+    unsetMeans: 'the Node packaged beside it, else the one on PATH',
+    summary: 'The Node that the executable runs on; from the environment only.',
+  },
   directIo: {
     name: 'WALG_DIRECT_IO',
     kind: 'boolean',

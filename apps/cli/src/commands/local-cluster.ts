@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { decodeControlFile, type SystemIdentifier, type TimelineId } from '@waltz/pg-structures'
+import type { Invocation } from '../command.ts'
+
+/** What pg_control says of the cluster in whose data directory a command runs. */
+export interface LocalCluster {
+  readonly systemIdentifier?: SystemIdentifier
+  readonly segmentBytes?: number
+  readonly timeline?: TimelineId
+}
+
+/**
+ * PostgreSQL runs archive_command and restore_command in the data directory. Elsewhere, and where pg_control cannot be
+ * read, nothing is known: the commands then work without the checks that need it.
+ */
+export async function readLocalCluster({ io, log }: Invocation): Promise<LocalCluster> {
+  const path = join(io.cwd, 'global/pg_control')
+  try {
+    const control = decodeControlFile(await readFile(path))
+    if (control.crcValid) {
+      return { systemIdentifier: control.systemIdentifier, segmentBytes: control.walSegmentBytes, timeline: control.timeline }
+    }
+    log.warn(`${path} has a wrong checksum: nothing is known of the cluster in this directory`)
+  } catch (error) {
+    const absent = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+    if (!absent) log.warn(`${path} cannot be read, so nothing is known of the cluster in this directory: ${String(error)}`)
+  }
+  return {}
+}

@@ -1,0 +1,12 @@
+/**
+ * Settings to parts to one object: a repository with all that can be done to it. What other programs embed, and what
+ * the command line stands on.
+ */
+export { kitSettings, openBackupKit, type BackupKit } from './backup-kit.ts'
+export type { KitEvent, KitSurroundings } from './surroundings.ts'
+export { openFormat } from './open-format.ts'
+export { openStore } from './open-store.ts'
+export { openWalArchive, type WalArchiveChoices, type WalArchiveParts } from './open-wal-archive.ts'
+export type { PushBackupOptions } from './push.ts'
+export type { RestoreBackupOptions, RestoredBackup, RestorePlan } from './restore.ts'
+export { faultCodes } from './fault-codes.ts'

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest'
+import { conformanceCases } from '@waltz/storage/conformance'
+import { observeStore, withLimits, withPrefix, withRetry, type ObjectStore } from '@waltz/storage'
+import { fileStore, temporaryRoot } from './support/temporary-root.ts'
+
+const sleep = async (_ms: number, signal?: AbortSignal): Promise<void> => signal?.throwIfAborted()
+const policy = { maxAttempts: 3, baseDelayMs: 1, maxDelayMs: 1, random: () => 0, sleep }
+const limits = { maxRequests: 2, bytesPerSecond: 1e9, now: () => new Date(), sleep }
+
+const stores: readonly (readonly [name: string, make: () => ObjectStore])[] = [
+  ['bare', () => fileStore(temporaryRoot())],
+  ['with sync', () => fileStore(temporaryRoot(), { sync: true })],
+  ['prefix', () => withPrefix(fileStore(temporaryRoot()), 'some/folder')],
+  ['retry', () => withRetry(fileStore(temporaryRoot()), policy)],
+  ['limits', () => withLimits(fileStore(temporaryRoot()), limits)],
+  ['observe', () => observeStore(fileStore(temporaryRoot()), () => undefined)],
+  ['all of them', () => observeStore(withPrefix(withRetry(withLimits(fileStore(temporaryRoot()), limits), policy), 'p'), () => undefined)],
+]
+
+describe.each(stores)('file store, %s', (_name, make) => {
+  const store = make()
+  it.each(conformanceCases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_case, item) => {
+    expect(item.needs?.(store) ?? true).toBe(true)
+    await item.run(store)
+  })
+})
