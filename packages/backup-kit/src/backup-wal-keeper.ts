@@ -8,6 +8,7 @@ import type { WalArchive } from '@waltz/wal-archive'
 
 /** How often a segment that is awaited is looked for, in milliseconds. */
 const POLL_MS = 500
+const SAY_AGAIN_MS = 5_000
 const READ_BYTES = 1_048_576
 
 /** What the keeper works with. */
@@ -55,6 +56,7 @@ interface Settling {
 async function settle(name: WalFileName, settling: Settling): Promise<void> {
   const { options, outcome, signal } = settling
   const since = options.now().getTime()
+  let saidMs = 0
   for (;;) {
     throwIfAborted(signal)
     const complete = settling.number === undefined || (await settling.range.isComplete(settling.number))
@@ -65,7 +67,11 @@ async function settle(name: WalFileName, settling: Settling): Promise<void> {
     }
     const waitedMs = options.now().getTime() - since
     if (waitedMs >= options.waitTimeoutMs) break
-    options.observe({ type: 'waiting-for-wal', segment: name, waitedMs })
+    // Once when it begins, then every few seconds: people want to know, logs do not want more.
+    if (waitedMs >= saidMs) {
+      options.observe({ type: 'waiting-for-wal', segment: name, waitedMs })
+      saidMs += SAY_AGAIN_MS
+    }
     await options.sleep(POLL_MS, signal)
   }
   if (options.whenMissing === 'fail') throw missing(name, settling.range)
@@ -90,7 +96,7 @@ async function pushLocal(name: WalFileName, { range, options, outcome, signal }:
     return true
   } catch (error) {
     // The server recycles files it needs no longer: the archive then has it, or nobody has.
-    if (isFault(error, 'corrupt') || (error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    if (isFault(error, 'invalid') || (error as NodeJS.ErrnoException).code === 'ENOENT') return false
     throw error
   }
 }

@@ -86,7 +86,7 @@ export async function pushWithParts(parts: PushParts, options: PushBackupOptions
     spoolFolder: settings.spoolDir ?? surroundings.temporaryFolder,
     observe,
     tool: surroundings.tool ?? { name: 'waltz', version: 'library' },
-    ...(settings.diskRateLimit === undefined ? {} : { diskLimit: createRateLimit({ bytesPerSecond: settings.diskRateLimit, now: () => now().getTime(), sleep }) }),
+    ...(settings.diskRateLimit === undefined ? {} : { diskLimit: createRateLimit({ bytesPerSecond: settings.diskRateLimit, now, sleep }) }),
   })
 }
 

@@ -1,6 +1,12 @@
 import { parseLsn } from '@waltz/pg-structures'
 import { describe, expect, it } from 'vitest'
-import { chooseBackup, resolveTimeline, type ArchivedTimeline, type ArchiveSurvey, type BackupCandidate } from '../src/restore/choose-backup.ts'
+import {
+  chooseBackup,
+  resolveTimeline,
+  type ArchivedTimeline,
+  type ArchiveSurvey,
+  type BackupCandidate,
+} from '../src/restore/choose-backup.ts'
 import type { RecoveryTarget } from '../src/restore/recovery-target.ts'
 import { parseTargetTime } from '../src/restore/target-time.ts'
 
@@ -14,7 +20,12 @@ const backup = (name: string, on: number, finish: string, extra: Partial<BackupC
   increment: false,
   ...extra,
 })
-const timeline = (number: number, history: readonly (readonly [number, string])[], last: number | undefined, extra: Partial<ArchivedTimeline> = {}): ArchivedTimeline => ({
+const timeline = (
+  number: number,
+  history: readonly (readonly [number, string])[],
+  last: number | undefined,
+  extra: Partial<ArchivedTimeline> = {},
+): ArchivedTimeline => ({
   timeline: number,
   history: history.map(([of, at]) => ({ timeline: of, switchLsn: parseLsn(at) })),
   hasHistory: history.length > 0,
@@ -33,7 +44,9 @@ describe('chooseBackup', () => {
     const choice = chooseBackup({ target: time('2026-01-12Z'), timeline: 'latest' }, backups, one)
     expect(choice.backup.name).toBe('b')
     expect(choice.timeline).toBe(1)
-    expect(choice.reason).toBe('the newest full backup that ended before time 2026-01-12 00:00:00+00:00; ended 2026-01-10 00:00:00+00:00, on timeline 1')
+    expect(choice.reason).toBe(
+      'the newest full backup that ended before time 2026-01-12 00:00:00+00:00; ended 2026-01-10 00:00:00+00:00, on timeline 1',
+    )
     expect(choice.passedOver).toEqual([{ name: 'c', why: 'ended 2026-01-15 00:00:00+00:00, after the target' }])
   })
 
@@ -57,18 +70,26 @@ describe('chooseBackup', () => {
   })
 
   it('passes increments over', () => {
-    const choice = chooseBackup({ target: { kind: 'end' }, timeline: 'latest' }, [...backups, backup('d', 16, '1/0', { increment: true })], one)
+    const choice = chooseBackup(
+      { target: { kind: 'end' }, timeline: 'latest' },
+      [...backups, backup('d', 16, '1/0', { increment: true })],
+      one,
+    )
     expect(choice.backup.name).toBe('c')
     expect(choice.passedOver).toEqual([{ name: 'd', why: 'is incremental, which is not available yet' }])
   })
 
   it('judges a named backup instead of choosing', () => {
     expect(chooseBackup({ target: time('2026-01-18Z'), timeline: 'latest', named: 'a' }, backups, one).backup.name).toBe('a')
-    expect(() => chooseBackup({ target: time('2026-01-07Z'), timeline: 'latest', named: 'b' }, backups, one)).toThrow('backup b cannot reach time')
+    expect(() => chooseBackup({ target: time('2026-01-07Z'), timeline: 'latest', named: 'b' }, backups, one)).toThrow(
+      'backup b cannot reach time',
+    )
   })
 
   it('says that nothing tells where a name or a transaction lies', () => {
-    expect(chooseBackup({ target: { kind: 'name', name: 'rp' }, timeline: 'latest' }, backups, one).reason).toContain("nothing tells where restore point 'rp' lies")
+    expect(chooseBackup({ target: { kind: 'name', name: 'rp' }, timeline: 'latest' }, backups, one).reason).toContain(
+      "nothing tells where restore point 'rp' lies",
+    )
     expect(chooseBackup({ target: { kind: 'xid', xid: '7' }, timeline: 'latest' }, backups, one).backup.name).toBe('c')
   })
 
@@ -87,13 +108,26 @@ describe('chooseBackup', () => {
   })
 
   it('minds histories that step back', () => {
-    const survey: ArchiveSurvey = { timelines: [timeline(3, [[1, '0/10'], [2, '0/8']], 20)] }
+    const survey: ArchiveSurvey = {
+      timelines: [
+        timeline(
+          3,
+          [
+            [1, '0/10'],
+            [2, '0/8'],
+          ],
+          20,
+        ),
+      ],
+    }
     expect(chooseBackup({ target: { kind: 'end' }, timeline: 3 }, backups, survey).backup.name).toBe('a')
   })
 
   it('says so when there is nothing at all', () => {
     expect(() => chooseBackup({ target: { kind: 'end' }, timeline: 'latest' }, [], { timelines: [] })).toThrow('there is no such backup')
-    expect(() => chooseBackup({ target: time('2026-01-16Z'), timeline: 'latest' }, backups, { timelines: [] })).toThrow('has no archived WAL to follow')
+    expect(() => chooseBackup({ target: time('2026-01-16Z'), timeline: 'latest' }, backups, { timelines: [] })).toThrow(
+      'has no archived WAL to follow',
+    )
   })
 })
 

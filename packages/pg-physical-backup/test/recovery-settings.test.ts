@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { parseRecoveryFlags, type RecoveryFlags } from '../src/restore/recovery-target.ts'
-import { applyRecoveryBlock, formatRestoreCommand, planRecovery, quoteSetting, type RecoveryPlan } from '../src/restore/recovery-settings.ts'
+import {
+  applyRecoveryBlock,
+  formatRestoreCommand,
+  planRecovery,
+  quoteSetting,
+  type RecoveryPlan,
+} from '../src/restore/recovery-settings.ts'
 
 const planFor = (flags: RecoveryFlags): RecoveryPlan => {
   const request = parseRecoveryFlags(flags, () => 0)
@@ -10,7 +16,8 @@ const planFor = (flags: RecoveryFlags): RecoveryPlan => {
 
 describe('planRecovery', () => {
   it('writes the whole block for a time', () => {
-    expect(planFor({ time: '2026-11-20 22:35:41.5+01' }).block).toBe(`# >>> written by waltz backup-fetch: recovery to time 2026-11-20 22:35:41.500000+01:00
+    expect(planFor({ time: '2026-11-20 22:35:41.5+01' }).block)
+      .toBe(`# >>> written by waltz backup-fetch: recovery to time 2026-11-20 22:35:41.500000+01:00
 # restore_command needs these in the server's environment: WALG_FILE_PREFIX
 restore_command = '/opt/waltz wal-fetch "%f" "%p"'
 recovery_target = ''
@@ -55,7 +62,11 @@ archive_mode = 'off'
     const plan = planFor({ standby: true })
     expect(plan.signalFile).toBe('standby.signal')
     expect(plan.settings).toContainEqual(['primary_conninfo', ''])
-    expect(plan.settings.filter(([name]) => name.startsWith('recovery_target_') && name !== 'recovery_target_timeline' && name !== 'recovery_target_action').every(([, value]) => value === '')).toBe(true)
+    expect(
+      plan.settings
+        .filter(([name]) => name.startsWith('recovery_target_') && name !== 'recovery_target_timeline' && name !== 'recovery_target_action')
+        .every(([, value]) => value === ''),
+    ).toBe(true)
   })
 })
 
@@ -94,7 +105,11 @@ describe('quoting', () => {
   it('quotes the command for the shell and for PostgreSQL', () => {
     expect(formatRestoreCommand({ program: ['/opt/waltz/waltz'] })).toBe('/opt/waltz/waltz wal-fetch "%f" "%p"')
     expect(
-      formatRestoreCommand({ program: ["/o'p t/100%/waltz"], environment: { WALTZ_NODE: '/n x/node' }, options: ['--config', '/etc/wal g.json'] }),
+      formatRestoreCommand({
+        program: ["/o'p t/100%/waltz"],
+        environment: { WALTZ_NODE: '/n x/node' },
+        options: ['--config', '/etc/wal g.json'],
+      }),
     ).toBe(`WALTZ_NODE='/n x/node' '/o'\\''p t/100%%/waltz' wal-fetch "%f" "%p" --config '/etc/wal g.json'`)
   })
 })

@@ -25,7 +25,14 @@ describe('parseRecoveryFlags', () => {
       { xid: '0042', timeline: '0x1F', action: 'promote', inclusive: 'off', standby: true, keepArchiving: true },
       utc,
     )
-    expect(request).toEqual({ target: { kind: 'xid', xid: '42' }, timeline: 31, inclusive: false, action: 'promote', standby: true, keepArchiving: true })
+    expect(request).toEqual({
+      target: { kind: 'xid', xid: '42' },
+      timeline: 31,
+      inclusive: false,
+      action: 'promote',
+      standby: true,
+      keepArchiving: true,
+    })
   })
 
   it.each([[{ standby: true }], [{ timeline: '3' }], [{ timeline: 'current' }]])('%j goes to the end of the WAL', (flags) => {
@@ -55,6 +62,12 @@ describe('parseRecoveryFlags', () => {
     const told = [{ time: '2026-01-01T10:00Z' }, { lsn: '0/3000028' }, { xid: '7' }, { name: 'rp1' }, { standby: true }].map((flags) =>
       describeTarget(parseRecoveryFlags(flags, utc)?.target ?? { kind: 'end' }),
     )
-    expect(told).toEqual(['time 2026-01-01 10:00:00+00:00', 'LSN 0/3000028', 'transaction 7', "restore point 'rp1'", 'the end of the archived WAL'])
+    expect(told).toEqual([
+      'time 2026-01-01 10:00:00+00:00',
+      'LSN 0/3000028',
+      'transaction 7',
+      "restore point 'rp1'",
+      'the end of the archived WAL',
+    ])
   })
 })

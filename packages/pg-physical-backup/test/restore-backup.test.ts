@@ -1,9 +1,10 @@
 import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createHash } from 'node:crypto'
-import { sourceOf } from '@waltz/bytes'
+import { readAll, sourceOf } from '@waltz/bytes'
+import { Fault } from '@waltz/errors'
 import { encodeManifest, manifestKey, partKey, type BackupManifest } from '@waltz/repository'
-import type { ObjectStore } from '@waltz/storage'
+import { createObjectBody, type ObjectStore } from '@waltz/storage'
 import { createMemoryStore } from '@waltz/storage/memory'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { planRestore, restoreBackup } from '../src/restore/restore-backup.ts'
@@ -43,7 +44,9 @@ const flip = (key: string, at: number) => (all: Map<string, Uint8Array>) => {
 }
 const manifestFor = (all: ReadonlyMap<string, Uint8Array>, change: Partial<BackupManifest> = {}): Uint8Array => {
   const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-  const parts = [...all].filter(([key]) => key.includes('/tar_partitions/')).map(([key, bytes]) => ({ name: key.slice(key.lastIndexOf('/') + 1), size: bytes.length, sha256: sha256(bytes), payloadBytes: 1 }))
+  const parts = [...all]
+    .filter(([key]) => key.includes('/tar_partitions/'))
+    .map(([key, bytes]) => ({ name: key.slice(key.lastIndexOf('/') + 1), size: bytes.length, sha256: sha256(bytes), payloadBytes: 1 }))
   const list = all.get(filesMetadata) ?? new Uint8Array(0)
   return encodeManifest({
     backup,
@@ -113,25 +116,60 @@ describe('a damaged backup', () => {
     ['a missing label part', (all) => all.delete(part('backup_label.tar.zst')), 'corrupt', 'BACKUP_PART_MISSING'],
     ['no file list', (all) => all.delete(filesMetadata), 'corrupt', 'BACKUP_FILE_LIST_MISSING'],
     ['a cut file list', edit(filesMetadata, (text) => text.slice(0, -10)), 'corrupt', 'JSON_TRUNCATED'],
-    ['a file list with increments', edit(filesMetadata, (text) => text.replace('"IsIncremented":false', '"IsIncremented":true')), 'corrupt', 'BACKUP_FILE_LIST_INVALID'],
+    [
+      'a file list with increments',
+      edit(filesMetadata, (text) => text.replace('"IsIncremented":false', '"IsIncremented":true')),
+      'corrupt',
+      'BACKUP_FILE_LIST_INVALID',
+    ],
     ['a sentinel that is not JSON', edit(sentinel, () => 'not json'), 'corrupt', 'JSON_INVALID'],
-    ['an increment', edit(sentinel, (text) => text.replace('{', '{"DeltaLSN":1,"DeltaFrom":"base_X","DeltaFullName":"base_X","DeltaCount":1,')), 'unsupported', 'BACKUP_INCREMENTAL'],
-    ['the label of another backup', edit(sentinel, (text) => text.replace(/"LSN":\d+/, '"LSN":19922945')), 'corrupt', 'BACKUP_LABEL_MISMATCH'],
-    ['a part of an unknown codec', (all) => all.set(part('part_009.tar.xyz'), new Uint8Array(9)), 'unsupported', 'OBJECT_EXTENSION_UNKNOWN'],
-    ['a manifest that knows another size', (all) => {
-      const bytes = manifestFor(all)
-      all.set(dataPart, (all.get(dataPart) ?? new Uint8Array(0)).slice(1))
-      all.set(manifestKey(backup), bytes)
-    }, 'corrupt', 'BACKUP_PART_DAMAGED'],
-    ['a manifest that knows another part', (all) => {
-      const bytes = manifestFor(new Map([...all, [part('part_007.tar.zst'), new Uint8Array(1)]]))
-      all.set(manifestKey(backup), bytes)
-    }, 'corrupt', 'BACKUP_PART_MISSING'],
-    ['a file list that is not the stored one', (all) => {
-      const bytes = manifestFor(all)
-      edit(filesMetadata, (text) => `${text} `)(all)
-      all.set(manifestKey(backup), bytes)
-    }, 'corrupt', 'BACKUP_FILE_LIST_INVALID'],
+    [
+      'an increment',
+      edit(sentinel, (text) => text.replace('{', '{"DeltaLSN":1,"DeltaFrom":"base_X","DeltaFullName":"base_X","DeltaCount":1,')),
+      'unsupported',
+      'BACKUP_INCREMENTAL',
+    ],
+    [
+      'the label of another backup',
+      edit(sentinel, (text) => text.replace(/"LSN":\d+/, '"LSN":19922945')),
+      'corrupt',
+      'BACKUP_LABEL_MISMATCH',
+    ],
+    [
+      'a part of an unknown codec',
+      (all) => all.set(part('part_009.tar.xyz'), new Uint8Array(9)),
+      'unsupported',
+      'OBJECT_EXTENSION_UNKNOWN',
+    ],
+    [
+      'a manifest that knows another size',
+      (all) => {
+        const bytes = manifestFor(all)
+        all.set(dataPart, (all.get(dataPart) ?? new Uint8Array(0)).slice(1))
+        all.set(manifestKey(backup), bytes)
+      },
+      'corrupt',
+      'BACKUP_PART_DAMAGED',
+    ],
+    [
+      'a manifest that knows another part',
+      (all) => {
+        const bytes = manifestFor(new Map([...all, [part('part_007.tar.zst'), new Uint8Array(1)]]))
+        all.set(manifestKey(backup), bytes)
+      },
+      'corrupt',
+      'BACKUP_PART_MISSING',
+    ],
+    [
+      'a file list that is not the stored one',
+      (all) => {
+        const bytes = manifestFor(all)
+        edit(filesMetadata, (text) => `${text} `)(all)
+        all.set(manifestKey(backup), bytes)
+      },
+      'corrupt',
+      'BACKUP_FILE_LIST_INVALID',
+    ],
   ]
 
   it.each(damages)('%s is told before anything can start', async (_, damage, kind, code) => {
@@ -148,12 +186,15 @@ describe('a damaged backup', () => {
       const bytes = all.get(dataPart) ?? new Uint8Array(0)
       all.set(dataPart, bytes.slice(0, Math.floor(bytes.length * share)))
     })
-    await expect(restoreFrom(store, target)).rejects.toMatchObject({ kind: 'corrupt', message: expect.stringContaining('part_001.tar.zst') })
+    await expect(restoreFrom(store, target)).rejects.toMatchObject({
+      kind: 'corrupt',
+      message: expect.stringContaining('part_001.tar.zst'),
+    })
     expect(existsSync(join(target, 'global/pg_control'))).toBe(false)
     expect(existsSync(join(target, markerName))).toBe(true)
   })
 
-  it.each([100, 5000, 200_000, 500_000])('a byte flipped at %d of a data part is told', async (at) => {
+  it.each([100, 5000, 200_000, 460_000])('a byte flipped at %d of a data part is told', async (at) => {
     using work = scratch()
     const target = join(work.path, 'data')
     await expect(restoreFrom(await repositoryWith(flip(dataPart, at)), target)).rejects.toMatchObject({ kind: 'corrupt' })
@@ -180,16 +221,20 @@ describe('a damaged backup', () => {
     const store = await plainRepository()
     const key = part('part_001.tar')
     const bytes = await bytesOf(store, key)
-    await store.put(key, sourceOf(bytes.slice(0, lastMemberStart(bytes))))
-    await expect(restoreFrom(store, join(work.path, 'data'))).rejects.toMatchObject({ kind: 'corrupt', code: 'RESTORE_FILES_MISSING', context: { missing: 1 } })
+    const cut = Buffer.from(bytes.slice(0, lastMemberStart(bytes)))
+    await store.put(key, sourceOf(cut))
+    await expect(restoreFrom(store, join(work.path, 'data'))).rejects.toMatchObject({ kind: 'corrupt', code: 'BACKUP_PART_DAMAGED' })
+    await store.put(key, sourceOf(Buffer.concat([cut, Buffer.alloc(1024)])))
+    await expect(restoreFrom(store, join(work.path, 'data'))).rejects.toMatchObject({
+      kind: 'corrupt',
+      code: 'RESTORE_FILES_MISSING',
+      context: { missing: 1 },
+    })
   })
 })
 
 async function bytesOf(store: ObjectStore, key: string): Promise<Uint8Array> {
-  await using body = await store.get(key)
-  const chunks: Uint8Array[] = []
-  for await (const chunk of body) chunks.push(chunk)
-  return Buffer.concat(chunks)
+  return await readAll(await store.get(key), 1 << 26)
 }
 
 /** The fixture with its parts decompressed. */
@@ -206,7 +251,7 @@ async function plainRepository(): Promise<ObjectStore> {
 function lastMemberStart(tar: Uint8Array): number {
   const text = Buffer.from(tar)
   let at = 0
-  for (let next = 0; text[next] !== 0; ) {
+  for (let next = 0; text[next] !== 0;) {
     const size = Number.parseInt(text.toString('latin1', next + 124, next + 135), 8)
     if (text[next + 156] !== 0x78) at = next
     next += 512 + Math.ceil(size / 512) * 512
@@ -225,12 +270,11 @@ describe('a failing store', () => {
       get: async (key, options) => {
         const body = await store.get(key, options)
         if (key !== dataPart || failures-- <= 0) return body
-        const cut = async function* (): AsyncGenerator<Uint8Array> {
+        const broken = async function* (): AsyncGenerator<Uint8Array> {
           yield (objects.get(dataPart) ?? new Uint8Array(0)).slice(0, 300_000)
-          const { Fault } = await import('@waltz/errors')
           throw new Fault('unavailable', 'STORAGE_GONE', 'the connection broke')
         }
-        return Object.assign(cut(), { info: body.info }) as unknown as typeof body
+        return createObjectBody({ info: body.info, read: broken, close: async () => await body[Symbol.asyncDispose]() })
       },
     }
     const pauses: number[] = []
@@ -266,14 +310,20 @@ describe('a failing store', () => {
     const target = join(work.path, 'data')
     const controller = new AbortController()
     const request = await requestFor(await repositoryWith(), target, { signal: controller.signal })
-    const running = restoreBackup(request, { ...quick, observe: (event) => event.type === 'fetched' && event.bytes > 100_000 && controller.abort() })
+    const running = restoreBackup(request, {
+      ...quick,
+      observe: (event) => event.type === 'fetched' && event.bytes > 100_000 && controller.abort(),
+    })
     await expect(running).rejects.toMatchObject({ kind: 'aborted' })
     expect(existsSync(join(target, 'global/pg_control'))).toBe(false)
   })
 })
 
 describe('the destination', () => {
-  const refusedBy = async (prepare: (target: string, work: string) => void, extra: (work: string) => Partial<RestoreRequest> = () => ({})): Promise<unknown> => {
+  const refusedBy = async (
+    prepare: (target: string, work: string) => void,
+    extra: (work: string) => Partial<RestoreRequest> = () => ({}),
+  ): Promise<unknown> => {
     using work = scratch()
     const target = join(work.path, 'data')
     prepare(target, work.path)
@@ -304,7 +354,12 @@ describe('the destination', () => {
 
   it('must be a folder, in a folder that exists', async () => {
     expect(await refusedBy((target) => writeFileSync(target, ''))).toMatchObject({ kind: 'invalid', code: 'RESTORE_DESTINATION_INVALID' })
-    expect(await refusedBy(() => undefined, (work) => ({ destination: join(work, 'no/such/data') }))).toMatchObject({ code: 'RESTORE_DESTINATION_INVALID' })
+    expect(
+      await refusedBy(
+        () => undefined,
+        (work) => ({ destination: join(work, 'no/such/data') }),
+      ),
+    ).toMatchObject({ code: 'RESTORE_DESTINATION_INVALID' })
   })
 
   it('must not overlap with the repository, through links neither', async () => {
@@ -334,8 +389,12 @@ describe('the destination', () => {
 
   it('needs a selector', async () => {
     using work = scratch()
-    await expect(restoreFrom(await repositoryWith(), join(work.path, 'd'), { selector: undefined })).rejects.toMatchObject({ code: 'RESTORE_SELECTOR_MISSING' })
-    await expect(restoreFrom(await repositoryWith(), join(work.path, 'd'), { selector: { name: 'base_X' } })).rejects.toMatchObject({ kind: 'not-found' })
+    await expect(restoreFrom(await repositoryWith(), join(work.path, 'd'), { selector: undefined })).rejects.toMatchObject({
+      code: 'RESTORE_SELECTOR_MISSING',
+    })
+    await expect(restoreFrom(await repositoryWith(), join(work.path, 'd'), { selector: { name: 'base_X' } })).rejects.toMatchObject({
+      kind: 'not-found',
+    })
   })
 })
 
@@ -347,7 +406,10 @@ describe('recovery settings', () => {
     for (const name of ['000000010000000000000013', '000000010000000000000014']) await store.put(`wal_005/${name}.lz4`, sourceOf('x'))
     const request = parseRecoveryFlags({ time: '2026-11-20T23:30Z', action: 'promote' }, () => 0)
     if (request === undefined) throw new Error('no request')
-    const result = await restoreFrom(store, target, { selector: undefined, recovery: { request, restoreCommand: '/w wal-fetch "%f" "%p"' } })
+    const result = await restoreFrom(store, target, {
+      selector: undefined,
+      recovery: { request, restoreCommand: '/w wal-fetch "%f" "%p"' },
+    })
     expect(result.plan.backup.reason).toContain('the newest full backup that ended before time 2026-11-20 23:30:00+00:00')
     expect(result.plan.wal?.missing.count).toBe(0)
     expect(existsSync(join(target, 'recovery.signal'))).toBe(true)

@@ -12,7 +12,13 @@ import type { ApplyRestoreOptions, RestoreRequest, RestoreResult } from '../src/
 export const now = (): Date => new Date('2026-11-21T00:00:00Z')
 
 /** A folder that goes away with the test. */
-export function scratch(): Disposable & { readonly path: string } {
+export interface Scratch {
+  readonly path: string
+  [Symbol.dispose](): void
+}
+
+/** Makes a folder of the test's own. */
+export function scratch(): Scratch {
   const path = mkdtempSync(join(tmpdir(), 'waltz-restore-'))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
@@ -72,8 +78,5 @@ export function treeLines(root: string): string[] {
 
 /** The lines of a fixture's listing, without its header. */
 export function expectedLines(path: string): string[] {
-  return readFileSync(path, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .slice(1)
+  return readFileSync(path, 'utf8').trimEnd().split('\n').slice(1)
 }

@@ -23,7 +23,10 @@ function plant(base: string, ...names: string[]): void {
   }
 }
 
-function walk(dataDirectory: string, walFolders: string[] = ['archive_status']): { names: string[]; paths: Map<string, string>; findings: WalkFindings } {
+function walk(
+  dataDirectory: string,
+  walFolders: string[] = ['archive_status'],
+): { names: string[]; paths: Map<string, string>; findings: WalkFindings } {
   const findings = noFindings()
   const entries = [...walkDataDirectory({ dataDirectory, walFolders, spool: createSpool(root), findings, factsOf: factsOfStat })]
   return {
@@ -36,7 +39,18 @@ function walk(dataDirectory: string, walFolders: string[] = ['archive_status']):
 describe('walkDataDirectory', () => {
   it('goes depth first in byte order, the data directory first, pg_control left for the end', () => {
     const data = join(root, 'data')
-    plant(data, 'PG_VERSION', 'base/5/16384', 'base/5/16384_fsm', 'base/5/2', 'base/5/PG_VERSION', 'base-x', 'global/1262', 'global/pg_control', 'pg_wal/000000010000000000000001')
+    plant(
+      data,
+      'PG_VERSION',
+      'base/5/16384',
+      'base/5/16384_fsm',
+      'base/5/2',
+      'base/5/PG_VERSION',
+      'base-x',
+      'global/1262',
+      'global/pg_control',
+      'pg_wal/000000010000000000000001',
+    )
     expect(walk(data).names).toEqual([
       '/',
       '/PG_VERSION',
@@ -101,8 +115,25 @@ describe('walkDataDirectory', () => {
 
   it('keeps of an unlogged relation the init fork only, in any segment and fork', () => {
     const data = join(root, 'data')
-    plant(data, 'base/5/700', 'base/5/700.1', 'base/5/700_fsm', 'base/5/700_vm', 'base/5/700_init', 'base/5/7000', 'base/6/700', 'global/700', 'global/700_init')
-    expect(walk(data).names.filter((name) => /700/.test(name))).toEqual(['/base/5/7000', '/base/5/700_init', '/base/6/700', '/global/700', '/global/700_init'])
+    plant(
+      data,
+      'base/5/700',
+      'base/5/700.1',
+      'base/5/700_fsm',
+      'base/5/700_vm',
+      'base/5/700_init',
+      'base/5/7000',
+      'base/6/700',
+      'global/700',
+      'global/700_init',
+    )
+    expect(walk(data).names.filter((name) => /700/.test(name))).toEqual([
+      '/base/5/7000',
+      '/base/5/700_init',
+      '/base/6/700',
+      '/global/700',
+      '/global/700_init',
+    ])
   })
 
   it('walks tablespaces in place of their links, before the folder of the links', () => {
@@ -150,10 +181,17 @@ describe('walkDataDirectory', () => {
     symlinkSync('nowhere', join(data, 'dangling'))
     symlinkSync('..', join(data, 'circle'))
     const { names, findings, paths } = walk(data, ['archive_status', 'summaries'])
-    expect(names).toEqual(expect.arrayContaining(['/conf.d', '/conf.d/a.conf', '/pg_wal', '/pg_wal/archive_status', '/pg_wal/summaries', '/postgresql.conf']))
+    expect(names).toEqual(
+      expect.arrayContaining(['/conf.d', '/conf.d/a.conf', '/pg_wal', '/pg_wal/archive_status', '/pg_wal/summaries', '/postgresql.conf']),
+    )
     expect(names.filter((name) => name.startsWith('/pg_wal/0'))).toEqual([])
     expect(paths.get('/postgresql.conf')).toBe(join(data, 'postgresql.conf'))
-    expect(findings.links).toEqual(expect.arrayContaining([{ path: '/postgresql.conf', target: '../etc/postgresql.conf' }, { path: '/pg_wal', target: '../wal' }]))
+    expect(findings.links).toEqual(
+      expect.arrayContaining([
+        { path: '/postgresql.conf', target: '../etc/postgresql.conf' },
+        { path: '/pg_wal', target: '../wal' },
+      ]),
+    )
     expect(findings.skipped).toEqual(
       expect.arrayContaining([
         { path: '/dangling', reason: 'it is a symbolic link to nowhere, which does not exist' },
@@ -188,7 +226,9 @@ describe('readSortedFolder', () => {
     const spool = createSpool(root)
     const inMemory = readSortedFolder(join(root, 'many'), spool)
     const onDisk = readSortedFolder(join(root, 'many'), spool, 64)
-    const expected = [...names, '\u{1F600}', '\uFF5E'].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))).map((name) => `f${name}`)
+    const expected = [...names, '\u{1F600}', '\uFF5E']
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+      .map((name) => `f${name}`)
     expect([...inMemory.entries]).toEqual(expected)
     expect([...onDisk.entries]).toEqual(expected)
     expect(onDisk.unlogged).toEqual(inMemory.unlogged)

@@ -15,7 +15,7 @@ export interface RelationFile {
   readonly fork: RelationFork
   /** 0 for the file without a suffix, then 1, 2 ... */
   readonly segment: number
-  /** A temporary relation of one session: never part of a backup. */
+  /** A temporary relation of one connection: never part of a backup. */
   readonly temporary: boolean
 }
 

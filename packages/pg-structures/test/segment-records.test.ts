@@ -167,6 +167,13 @@ describe('createSegmentRecordCheck', () => {
     expect(check(whole, { start: lsn(START) })).toMatchObject({ ending: 'recycled', endOfRecords: START, recordsChecked: 0 })
   })
 
+  it('ends early where only the last page is of an earlier use', () => {
+    const writer = unfinished(127 * PAGE - 100)
+    writer.record({ data: new Uint8Array(500).fill(1) })
+    recycle(writer.bytes, 127)
+    expect(check(writer.bytes)).toMatchObject({ complete: false, ending: 'recycled', problem: undefined })
+  })
+
   it('ends early where a half-written page goes over into its earlier content', () => {
     const writer = unfinished()
     const end = writer.offset()

@@ -27,11 +27,11 @@ interface Level {
   readonly after: string | undefined
 }
 
-/** A name in a folder. A folder's key ends in '/', which puts it where its objects belong in the order of keys. */
-interface Entry {
-  readonly key: string
-  readonly isFolder: boolean
-  readonly linked: boolean
+/** The names in a folder that a walk wants. A folder's name ends in '/', which puts it where its objects belong in the order of keys. */
+interface Names {
+  readonly sorted: readonly string[]
+  /** Those that are symbolic links. */
+  readonly links: ReadonlySet<string>
 }
 
 /** `ObjectStore.list`: reads only the folders that can hold the prefix, one at a time. */
@@ -47,9 +47,11 @@ export async function* listObjectGroups(place: Place, prefix: string, options: C
   const walk = { place, signal: options?.signal }
   throwIfAborted(walk.signal)
   checkPrefix(prefix)
-  for (const entry of await readEntries(walk, firstLevel(prefix, undefined))) {
+  const level = firstLevel(prefix, undefined)
+  const { sorted, links } = await readNames(walk, level)
+  for (const name of sorted) {
     throwIfAborted(walk.signal)
-    if (entry.isFolder && (await holdsObject(walk, entry))) yield entry.key
+    if (isFolder(name) && (await holdsObject(walk, level.folder + name, links.has(name)))) yield level.folder + name
   }
 }
 
@@ -59,20 +61,22 @@ function firstLevel(prefix: string, after: string | undefined): Level {
 }
 
 async function* walkFolder(walk: Walk, level: Level): AsyncGenerator<ObjectInfo> {
-  const entries = await readEntries(walk, level)
-  for (let index = 0; index < entries.length;) {
-    const entry = entries[index] as Entry
-    if (entry.isFolder) {
+  const { sorted, links } = await readNames(walk, level)
+  for (let index = 0; index < sorted.length;) {
+    const name = sorted[index] as string
+    if (isFolder(name)) {
       index += 1
-      if (entry.linked && (await isCircle(walk, entry.key))) continue
+      const folder = level.folder + name
+      const linked = level.linked || links.has(name)
+      if (linked && (await isCircle(walk, folder))) continue
       // Everything below a folder comes after `after` unless `after` itself lies below it.
-      const after = level.after?.startsWith(entry.key) === true ? level.after : undefined
-      yield* walkFolder(walk, { folder: entry.key, namePrefix: '', linked: entry.linked, after })
+      const after = level.after?.startsWith(folder) === true ? level.after : undefined
+      yield* walkFolder(walk, { folder, namePrefix: '', linked, after })
       continue
     }
-    const files = fileRun(entries, index)
+    const files = fileRun(sorted, index)
     index += files.length
-    for (const info of await statFiles(walk, files)) {
+    for (const info of await Promise.all(files.map((file) => infoIfThere(walk, level.folder + file)))) {
       throwIfAborted(walk.signal)
       if (info !== undefined) yield info
     }
@@ -80,70 +84,85 @@ async function* walkFolder(walk: Walk, level: Level): AsyncGenerator<ObjectInfo>
   throwIfAborted(walk.signal)
 }
 
-function fileRun(entries: readonly Entry[], from: number): Entry[] {
-  const limit = Math.min(entries.length, from + STATS_AT_ONCE)
+function isFolder(name: string): boolean {
+  return name.endsWith('/')
+}
+
+function fileRun(names: readonly string[], from: number): string[] {
+  const limit = Math.min(names.length, from + STATS_AT_ONCE)
   let end = from
-  while (end < limit && entries[end]?.isFolder === false) end += 1
-  return entries.slice(from, end)
+  while (end < limit && names[end]?.endsWith('/') === false) end += 1
+  return names.slice(from, end)
 }
 
-async function statFiles(walk: Walk, files: readonly Entry[]): Promise<(ObjectInfo | undefined)[]> {
-  return Promise.all(
-    files.map(async ({ key }) => {
-      const found = await statIfThere(walk, key)
-      return found?.isFile() === true ? infoOf(key, found) : undefined
-    }),
-  )
+async function infoIfThere(walk: Walk, key: string): Promise<ObjectInfo | undefined> {
+  const found = await statIfThere(walk, key)
+  return found?.isFile() === true ? infoOf(key, found) : undefined
 }
 
-/** The entries of a folder that the walk may want, in the order of their keys; none when the folder is gone. */
-async function readEntries(walk: Walk, level: Level): Promise<Entry[]> {
-  const { folder, namePrefix, linked, after } = level
+/** The wanted names of a folder in the order of keys; none when the folder is gone. Names are all that is held of a folder. */
+async function readNames(walk: Walk, level: Level): Promise<Names> {
+  const { folder, namePrefix, after } = level
+  const sorted: string[] = []
+  const links = new Set<string>()
+  // Where the listing resumes within this folder; a mark before the whole folder leaves all of it.
+  if (after !== undefined && !after.startsWith(folder) && compareKeys(after, folder) > 0) return { sorted, links }
+  const mark = after?.startsWith(folder) === true ? after.slice(folder.length) : undefined
+
+  for (const dirent of await readFolder(walk, folder)) {
+    const name = dirent.name.startsWith(namePrefix) ? await keyName(walk, folder, dirent) : undefined
+    if (name === undefined || (mark !== undefined && !isPastMark(name, mark))) continue
+    sorted.push(name)
+    if (dirent.isSymbolicLink()) links.add(name)
+  }
+  sorted.sort(compareKeys)
+  return { sorted, links }
+}
+
+function isPastMark(name: string, mark: string): boolean {
+  return compareKeys(name, mark) > 0 || (isFolder(name) && mark.startsWith(name))
+}
+
+async function readFolder(walk: Walk, folder: string): Promise<Dirent[]> {
   const path = pathOf(walk.place, folder)
-  let names: Dirent[]
   try {
-    names = await untilAborted(readdir(path, { withFileTypes: true }), walk.signal)
+    return await untilAborted(readdir(path, { withFileTypes: true }), walk.signal)
   } catch (error) {
-    return isGone(walk, error, path)
+    await passIfGone(walk, error, path)
+    return []
   }
-  const wanted = names.filter(({ name }) => name.startsWith(namePrefix) && !isTemporaryName(name))
-  const entries: Entry[] = []
-  for (const dirent of wanted) {
-    const entry = await entryOf(walk, folder, dirent)
-    if (entry === undefined) continue
-    const isPast = after !== undefined && compareKeys(entry.key, after) <= 0 && !(entry.isFolder && after.startsWith(entry.key))
-    if (!isPast) entries.push(linked ? { ...entry, linked } : entry)
-  }
-  return entries.sort((left, right) => compareKeys(left.key, right.key))
 }
 
-/** Files and folders as they are, links as what they lead to, nothing else. */
-async function entryOf(walk: Walk, folder: string, dirent: Dirent): Promise<Entry | undefined> {
-  const key = folder + dirent.name
-  if (dirent.isFile()) return { key, isFolder: false, linked: false }
-  if (dirent.isDirectory()) return { key: `${key}/`, isFolder: true, linked: false }
-  if (!dirent.isSymbolicLink()) return undefined
-  const target = await statIfThere(walk, key)
-  if (target?.isFile() === true) return { key, isFolder: false, linked: true }
-  return target?.isDirectory() === true ? { key: `${key}/`, isFolder: true, linked: true } : undefined
+/** The name of a file, or of a folder with '/'; links count as what they lead to; undefined for what no reader may see. */
+function keyName(walk: Walk, folder: string, dirent: Dirent): string | undefined | Promise<string | undefined> {
+  if (isTemporaryName(dirent.name)) return undefined
+  if (dirent.isFile()) return dirent.name
+  if (dirent.isDirectory()) return `${dirent.name}/`
+  return dirent.isSymbolicLink() ? linkedName(walk, folder, dirent) : undefined
 }
 
-async function holdsObject(walk: Walk, entry: Entry): Promise<boolean> {
-  if (entry.linked && (await isCircle(walk, entry.key))) return false
-  const path = pathOf(walk.place, entry.key)
-  const folders: Entry[] = []
+async function linkedName(walk: Walk, folder: string, { name }: Dirent): Promise<string | undefined> {
+  const target = await statIfThere(walk, folder + name)
+  if (target?.isFile() === true) return name
+  return target?.isDirectory() === true ? `${name}/` : undefined
+}
+
+/** Stops at the first object, so it reads names a few at a time. */
+async function holdsObject(walk: Walk, folder: string, linked: boolean): Promise<boolean> {
+  if (linked && (await isCircle(walk, folder))) return false
+  const path = pathOf(walk.place, folder)
+  const folders = new Map<string, boolean>()
   try {
     for await (const dirent of await opendir(path)) {
       throwIfAborted(walk.signal)
-      if (isTemporaryName(dirent.name)) continue
-      const found = await entryOf(walk, entry.key, dirent)
-      if (found?.isFolder === false) return true
-      if (found !== undefined) folders.push({ ...found, linked: found.linked || entry.linked })
+      const name = await keyName(walk, folder, dirent)
+      if (name !== undefined && !isFolder(name)) return true
+      if (name !== undefined) folders.set(name, linked || dirent.isSymbolicLink())
     }
   } catch (error) {
-    await isGone(walk, error, path)
+    await passIfGone(walk, error, path)
   }
-  for (const folder of folders) if (await holdsObject(walk, folder)) return true
+  for (const [name, isLinked] of folders) if (await holdsObject(walk, folder + name, isLinked)) return true
   return false
 }
 
@@ -165,13 +184,12 @@ async function statIfThere(walk: Walk, key: string): Promise<BigIntStats | undef
   try {
     return await untilAborted(stat(path, { bigint: true }), walk.signal)
   } catch (error) {
-    await isGone(walk, error, path)
+    await passIfGone(walk, error, path)
     return undefined
   }
 }
 
-async function isGone({ place }: Walk, error: unknown, path: string): Promise<[]> {
+async function passIfGone({ place }: Walk, error: unknown, path: string): Promise<void> {
   if (!isMissing(error)) throw fileFault(error, { doing: 'list', path })
   await requireRoot(place)
-  return []
 }

@@ -32,22 +32,22 @@ export function createRateLimit({ bytesPerSecond, now, sleep }: RateLimitOptions
   let waiting = 0
   let tail: Promise<void> = Promise.resolve()
 
-  const refill = (atLeastMs: number): void => {
+  const refill = (): void => {
     const at = now().getTime()
-    // A clock set back must not stop the flow, so a sleep counts for at least its length.
-    const elapsedMs = Math.max(at - refilledAt, atLeastMs)
+    const elapsedMs = Math.max(at - refilledAt, 0)
     refilledAt = at
     tokens = Math.min(burst, tokens + (elapsedMs * bytesPerSecond) / 1000)
   }
 
   const waitFor = async (bytes: number, signal: AbortSignal | undefined): Promise<void> => {
-    refill(0)
+    refill()
     if (tokens < bytes) {
       const ms = Math.ceil(((bytes - tokens) * 1000) / bytesPerSecond)
       await sleepOrAbort(sleep, ms, signal)
-      // Beyond the burst the bucket cannot fill up: what the sleep has paid for is credited to this request directly.
+      // The sleep has paid for this request, even where the bucket cannot show it: one larger than the burst never fits
+      // in, and a clock set back hides the time.
       const held = tokens
-      refill(ms)
+      refill()
       if (tokens < bytes) tokens = Math.max(tokens, held + (ms * bytesPerSecond) / 1000)
     }
     tokens -= bytes
@@ -56,7 +56,7 @@ export function createRateLimit({ bytesPerSecond, now, sleep }: RateLimitOptions
   return async (bytes, signal) => {
     throwIfAborted(signal)
     if (waiting === 0) {
-      refill(0)
+      refill()
       if (tokens >= bytes) {
         tokens -= bytes
         return

@@ -135,7 +135,7 @@ function replayableUntilTouched(body: ByteSource): Replayable {
       [Symbol.asyncIterator]: () => ({
         next: () => inner().next(),
         async return() {
-          await inner().return?.()
+          if (iterator !== undefined) await iterator.return?.()
           return { done: true, value: undefined }
         },
       }),

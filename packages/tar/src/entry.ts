@@ -6,6 +6,8 @@ export interface TarEntry {
   /** As stored, for instance `/base/5/1259`; no slash is added or removed. */
   readonly name: string
   readonly type: TarEntryType
+  /** For `other`: the type flag as stored, one character, for instance `6` for a FIFO. Needed to write such a member. */
+  readonly typeFlag?: string
   /** Bytes of content that follow; 0 for everything but files. */
   readonly size: number
   /** Permission, setuid, setgid and sticky bits. */

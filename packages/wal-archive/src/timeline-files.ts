@@ -15,7 +15,11 @@ export const HISTORY_LIMIT_BYTES = 1_048_576
  * wrote. `mayBeEmpty` where it is certain that nothing was lost on the way.
  * @throws Fault `corrupt` `WAL_CONTENT_WRONG` when it does not.
  */
-export function judgeHistory(text: string, timeline: TimelineId, { mayBeEmpty = false } = {}): TimelineHistory {
+export function judgeHistory(
+  text: string,
+  timeline: TimelineId,
+  { mayBeEmpty = false }: { readonly mayBeEmpty?: boolean } = {},
+): TimelineHistory {
   const name = timelineHistoryName(timeline)
   const wrong = (message: string, cause?: unknown): Fault =>
     new Fault(wrongContent.kind, wrongContent.code, `${name}: ${message}`, { hint: wrongContent.hint, context: { name }, cause })

@@ -21,7 +21,7 @@ const fetchTo = (archive: WalArchive, name: string, destination = join(folder, '
 /** Pushes 1 to 3, then replaces what is stored of one of them. */
 async function damaged(codec: string, name: string, change: (stored: Uint8Array) => Uint8Array): Promise<WalArchive> {
   const { archive, store } = await openTestArchive({ codec, expectedSystemIdentifier: system(SYSTEM) })
-  for (const number of [1, 2, 3]) await push(archive, nameOf(number), wal[number - 1]!)
+  for (const number of [1, 2, 3]) await push(archive, nameOf(number), wal[number - 1])
   await push(archive, '00000002.history', '1\t0/280000\tx\n')
   const key = `wal_005/${name}${{ lz4: '.lz4', zstd: '.zst', brotli: '.br', none: '' }[codec]}`
   await putRaw(store, key, change(await storedBytes(store, key)))
@@ -31,20 +31,20 @@ async function damaged(codec: string, name: string, change: (stored: Uint8Array)
 describe('fetchToFile', () => {
   it.each(['lz4', 'zstd', 'brotli', 'none'])('writes the whole file and nothing else (%s)', async (codec) => {
     const { archive } = await openTestArchive({ codec })
-    for (const number of [1, 2]) await push(archive, nameOf(number), wal[number - 1]!)
+    for (const number of [1, 2]) await push(archive, nameOf(number), wal[number - 1])
     expect(await fetchTo(archive, nameOf(2))).toMatchObject({ bytes: SEGMENT })
-    expect((await readFile(join(folder, 'RECOVERYXLOG'))).equals(wal[1]!)).toBe(true)
+    expect((await readFile(join(folder, 'RECOVERYXLOG'))).equals(wal[1])).toBe(true)
     expect(await readdir(folder)).toEqual(['RECOVERYXLOG'])
   })
 
   it('replaces a file, follows a link, and refuses a directory', async () => {
     const { archive } = await openTestArchive()
-    await push(archive, nameOf(1), wal[0]!)
+    await push(archive, nameOf(1), wal[0])
     await mkdir(join(folder, 'elsewhere'))
     await writeFile(join(folder, 'elsewhere', 'target'), 'old')
     await symlink(join('elsewhere', 'target'), join(folder, 'link'))
     await fetchTo(archive, nameOf(1), join(folder, 'link'))
-    expect((await readFile(join(folder, 'elsewhere', 'target'))).equals(wal[0]!)).toBe(true)
+    expect((await readFile(join(folder, 'elsewhere', 'target'))).equals(wal[0])).toBe(true)
     expect((await readdir(folder)).sort()).toEqual(['elsewhere', 'link'])
     expect(await faultOf(fetchTo(archive, nameOf(1), join(folder, 'elsewhere')))).toMatchObject({
       kind: 'invalid',
@@ -68,7 +68,7 @@ describe('fetchToFile', () => {
 
   it('removes what killed fetches of the same file left, once it is old', async () => {
     const { archive } = await openTestArchive({ now: () => new Date() })
-    await push(archive, nameOf(1), wal[0]!)
+    await push(archive, nameOf(1), wal[0])
     const old = join(folder, 'RECOVERYXLOG.waltz-aaaa')
     const fresh = join(folder, 'RECOVERYXLOG.waltz-bbbb')
     const other = join(folder, 'RECOVERYHISTORY.waltz-cccc')
@@ -81,7 +81,7 @@ describe('fetchToFile', () => {
 
   it('stops when it is told to, without a trace', async () => {
     const { archive } = await openTestArchive({ codec: 'none' })
-    await push(archive, nameOf(1), wal[0]!)
+    await push(archive, nameOf(1), wal[0])
     const destination = join(folder, 'RECOVERYXLOG')
     const signal = AbortSignal.abort()
     const request = { name: nameOf(1), destination, randomHex: () => 'ab', signal }
@@ -95,7 +95,7 @@ describe('fetchToFile', () => {
         rules: [{ operation: 'get', key: /wal_005/, action: { kind: 'cut', afterBytes: 300_000, silently } }],
       })
       const { archive } = await openTestArchive({ codec: 'none', store })
-      await push(archive, nameOf(1), wal[0]!)
+      await push(archive, nameOf(1), wal[0])
       expect(await faultOf(fetchTo(archive, nameOf(1)))).toMatchObject(silently ? { code: 'WAL_CONTENT_WRONG' } : { kind: 'unavailable' })
       expect(await readdir(folder)).toEqual([])
     }
@@ -117,9 +117,9 @@ describe('content that cannot be what its name says', () => {
     ['cut by a byte', everyCodec, (stored) => stored.subarray(0, stored.length - 1)],
     ['a byte longer', ['none', 'lz4', 'brotli', 'zstd'], (stored) => Buffer.concat([stored, Buffer.from([7])])],
     ['flipped in the middle', everyCodec, (stored) => flipped(stored, stored.length >> 1)],
-    ['of the next segment', ['none'], () => wal[2]!],
-    ['of another cluster', ['none'], () => makeWal({ first: 2, system: 99n })[0]!],
-    ['of a newer timeline', ['none'], () => makeWal({ first: 2, timeline: 2 })[0]!],
+    ['of the next segment', ['none'], () => wal[2]],
+    ['of another cluster', ['none'], () => makeWal({ first: 2, system: 99n })[0]],
+    ['of a newer timeline', ['none'], () => makeWal({ first: 2, timeline: 2 })[0]],
     ['zeros', ['none'], () => new Uint8Array(SEGMENT)],
     ['zeros from some page on', ['none'], (stored) => Buffer.concat([stored.subarray(0, SEGMENT / 2), new Uint8Array(SEGMENT / 2)])],
     ['twice its size', ['none'], (stored) => Buffer.concat([stored, stored])],
@@ -161,7 +161,7 @@ describe('content that cannot be what its name says', () => {
   it('a segment of another size than the server has', async () => {
     const { store } = await openTestArchive({ codec: 'lz4' })
     const writer = await openTestArchive({ store })
-    await push(writer.archive, nameOf(1), wal[0]!)
+    await push(writer.archive, nameOf(1), wal[0])
     const { archive } = await openTestArchive({ store, segmentBytes: 16 * SEGMENT })
     expect(await faultOf(fetchTo(archive, nameOf(1)))).toMatchObject({ code: 'WAL_CONTENT_WRONG' })
   })
@@ -182,14 +182,14 @@ describe('records longer than a segment', () => {
     for (let number = 1; number <= 6; number += 1) expect((await fetchTo(archive, nameOf(number))).bytes).toBe(SEGMENT)
     expect(events.filter(({ type }) => type === 'first-record-unchecked')).toEqual([])
     // The first record ends in segment 3; its damage lies in segment 2, where no record begins or ends.
-    const broken = await push6((segments) => (segments[1] = flipped(segments[1]!, 600_000)))
+    const broken = await push6((segments) => (segments[1] = flipped(segments[1], 600_000)))
     expect((await fetchTo(broken.archive, nameOf(2))).bytes).toBe(SEGMENT)
     expect(await faultOf(fetchTo(broken.archive, nameOf(3)))).toMatchObject({ code: 'WAL_CONTENT_WRONG' })
   })
 
   it('are passed, and reported, where the archive begins behind their start', async () => {
     const test = await openTestArchive({ codec: 'none' })
-    await push(test.archive, nameOf(3), long[2]!)
+    await push(test.archive, nameOf(3), long[2])
     expect((await fetchTo(test.archive, nameOf(3))).bytes).toBe(SEGMENT)
     expect(test.events.at(-1)).toEqual({ type: 'first-record-unchecked', name: nameOf(3) })
   })

@@ -5,7 +5,7 @@ import { faultOf, fetched, memoryStore, openTestArchive, push, putRaw, storedByt
 import { makeWal, nameOf, SEGMENT, SYSTEM } from './support/segments.ts'
 
 const wal = makeWal({ first: 1, count: 8 })
-const segment = (number: number): Uint8Array => wal[number - 1]!
+const segment = (number: number): Uint8Array => wal[number - 1]
 
 /** An archive with segments 1 to 4, made by codec lz4. */
 async function filled(

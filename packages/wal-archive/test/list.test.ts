@@ -6,7 +6,7 @@ import { faultOf, keysOf, openTestArchive, push, putRaw, type TestArchive } from
 import { flipped, makeWal, nameOf, SEGMENT } from './support/segments.ts'
 
 const wal = makeWal({ first: 1, count: 9 })
-const segment = (number: number): Uint8Array => wal[number - 1]!
+const segment = (number: number): Uint8Array => wal[number - 1]
 const local = (bytes: Uint8Array | string): LocalWal => ({ size: bytes.length, open: () => sourceOf(bytes) })
 
 async function filled(numbers: readonly number[]): Promise<TestArchive> {
@@ -119,7 +119,7 @@ describe('ensureRange', () => {
 
   it('says what it could not get', async () => {
     const { archive } = await filled([2])
-    const outcome = await archive.ensureRange(request(1, 4, { [nameOf(3)]: files[nameOf(3)]! }))
+    const outcome = await archive.ensureRange(request(1, 4, { [nameOf(3)]: files[nameOf(3)] }))
     expect(outcome).toEqual({ complete: false, pushed: [nameOf(3)], alreadyStored: 1, missing: [nameOf(1), nameOf(4)] })
   })
 
@@ -142,7 +142,7 @@ describe('ensureRange', () => {
     const { archive } = await filled([1])
     const wrong = { [nameOf(2)]: local(segment(3)) }
     expect(await faultOf(archive.ensureRange(request(1, 2, wrong)))).toMatchObject({ code: 'WAL_FILE_INVALID' })
-    const foreign = { [nameOf(2)]: local(makeWal({ first: 2, system: 5n })[0]!) }
+    const foreign = { [nameOf(2)]: local(makeWal({ first: 2, system: 5n })[0]) }
     expect(await faultOf(archive.ensureRange(request(1, 2, foreign)))).toMatchObject({ code: 'WAL_ARCHIVE_FOREIGN' })
     expect(await faultOf(archive.ensureRange({ ...request(1, 2, files), last: nameOf(2, 2) }))).toMatchObject({ code: 'WAL_NAME_INVALID' })
     await push(archive, nameOf(2), flipped(segment(2), 5000))

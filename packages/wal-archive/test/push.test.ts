@@ -114,7 +114,7 @@ describe('fences of a segment', () => {
     ['zeros', ONE, new Uint8Array(SEGMENT)],
     ['text', ONE, Buffer.alloc(SEGMENT, 'text')],
     ['under the next name', nameOf(2), one],
-    ['under a name of an older timeline', ONE, makeWal({ first: 1, timeline: 2 })[0]!],
+    ['under a name of an older timeline', ONE, makeWal({ first: 1, timeline: 2 })[0]],
     ['a partial of half a size', `${ONE}.partial`, one.subarray(0, SEGMENT / 2)],
     ['a partial under the wrong name', `${nameOf(7)}.partial`, one],
     ['a name that segments of this size do not have', `0000000100000000${(4096).toString(16).padStart(8, '0')}`, one],
@@ -169,7 +169,7 @@ describe('fences of the archive', () => {
     await push(first.archive, ONE, one)
     const { archive } = await openTestArchive({ store: first.store, expectedSystemIdentifier: system(99n) })
     expect(await faultOf(push(archive, '00000002.history', '1\t0/200000\tx\n'))).toMatchObject({ code: 'WAL_ARCHIVE_FOREIGN' })
-    expect(await faultOf(push(archive, nameOf(3), makeWal({ first: 3 })[0]!))).toMatchObject({ code: 'WAL_FILE_INVALID' })
+    expect(await faultOf(push(archive, nameOf(3), makeWal({ first: 3 })[0]))).toMatchObject({ code: 'WAL_FILE_INVALID' })
   })
 
   it("compares with a segment of WAL-G's archive before taking it over", async () => {
@@ -179,7 +179,7 @@ describe('fences of the archive', () => {
     const { archive, store, events } = await openTestArchive({ store: old.store })
     expect(await faultOf(push(archive, nameOf(2), foreign))).toMatchObject({ code: 'WAL_ARCHIVE_FOREIGN' })
     expect(await keysOf(store)).toEqual([`wal_005/${ONE}.zst`])
-    await push(archive, nameOf(2), makeWal({ first: 2 })[0]!)
+    await push(archive, nameOf(2), makeWal({ first: 2 })[0])
     expect(events).toContainEqual({ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'segment' })
   })
 
@@ -190,14 +190,14 @@ describe('fences of the archive', () => {
     const text = JSON.stringify(sentinel).replace('"@"', String(SYSTEM))
     await putRaw(store, `basebackups_005/base_${ONE}_backup_stop_sentinel.json`, text)
     expect(await faultOf(push(archive, nameOf(2), foreign))).toMatchObject({ code: 'WAL_ARCHIVE_FOREIGN' })
-    await push(archive, nameOf(2), makeWal({ first: 2 })[0]!)
+    await push(archive, nameOf(2), makeWal({ first: 2 })[0])
     expect(events).toContainEqual({ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'sentinel' })
   })
 
   it('says so when older content could not be compared', async () => {
     const { archive, store, events } = await openTestArchive()
     await putRaw(store, `wal_005/${ONE}.lzma`, 'unreadable here')
-    await push(archive, nameOf(2), makeWal({ first: 2 })[0]!)
+    await push(archive, nameOf(2), makeWal({ first: 2 })[0])
     expect(events).toContainEqual({ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'unreadable' })
   })
 
@@ -219,23 +219,23 @@ describe('races', () => {
     const lz4 = outcomes.filter((_, index) => index % 2 === 0)
     expect(outcomes).toContain('stored')
     expect(lz4.filter((outcome) => outcome === 'stored').length).toBeLessThanOrEqual(1)
-    expect(Buffer.from(await fetched(archives[0]!.archive, ONE)).equals(one)).toBe(true)
+    expect(Buffer.from(await fetched(archives[0].archive, ONE)).equals(one)).toBe(true)
   })
 
   it('lets exactly one content win when pushers disagree', async () => {
     const store = memoryStore()
     const contents = Array.from({ length: 12 }, (_, index) => flipped(one, 100_000 + index))
     const archives = await Promise.all(contents.map(() => openTestArchive({ store })))
-    const results = await Promise.allSettled(archives.map(({ archive }, index) => push(archive, ONE, contents[index]!)))
+    const results = await Promise.allSettled(archives.map(({ archive }, index) => push(archive, ONE, contents[index])))
     const won = results.flatMap((result, index) => (result.status === 'fulfilled' ? [index] : []))
     expect(won).toHaveLength(1)
     for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'WAL_CONFLICT' })
-    expect(Buffer.from(await fetched(archives[0]!.archive, ONE)).equals(contents[won[0]!]!)).toBe(true)
+    expect(Buffer.from(await fetched(archives[0].archive, ONE)).equals(contents[won[0]])).toBe(true)
   })
 
   it('lets one of two clusters have the archive', async () => {
     const store = memoryStore()
-    const other = makeWal({ first: 2, system: 99n })[0]!
+    const other = makeWal({ first: 2, system: 99n })[0]
     const [a, b] = await Promise.all([openTestArchive({ store }), openTestArchive({ store })])
     const results = await Promise.allSettled([push(a.archive, ONE, one), push(b.archive, nameOf(2), other)])
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
@@ -285,7 +285,7 @@ describe('storage that fails', () => {
     const { archive } = await openTestArchive({ store })
     await push(archive, ONE, one)
     const before = { ...store.calls }
-    await push(archive, nameOf(2), makeWal({ first: 2 })[0]!)
+    await push(archive, nameOf(2), makeWal({ first: 2 })[0])
     const used = Object.fromEntries(Object.entries(store.calls).map(([name, count]) => [name, count - before[name as keyof typeof before]]))
     expect(used).toEqual({ head: 0, get: 1, put: 1, delete: 0, list: 1, listGroups: 0, copy: 0 })
   })

@@ -16,12 +16,12 @@ import { findWaltzProgram } from '../waltz-program.ts'
  * the refusal.
  */
 export async function runBackupFetch(invocation: Invocation): Promise<number> {
-  const { io, log, progress } = invocation
+  const { io, progress } = invocation
   const options = await restoreOptions(invocation)
   const kit = await invocation.openKit()
   if (invocation.flags['plan'] === true) {
     const plan = await kit.planRestore(options)
-    io.stdout(invocation.json ? `${stringifyJson(planAsJson(plan))}\n` : renderPlan(plan))
+    io.stdout(invocation.json ? `${stringifyJson(planAsJson(plan), { escaping: 'plain' })}\n` : renderPlan(plan))
     const [refusal] = plan.refusals
     if (refusal !== undefined) throw refusal
     return 0
@@ -31,7 +31,7 @@ export async function runBackupFetch(invocation: Invocation): Promise<number> {
     const result = await kit.restoreBackup({ ...options, onPlan: (plan) => announce(plan, invocation), observe: watch(invocation) })
     progress.finish()
     const seconds = (io.now().getTime() - startedMs) / 1000
-    if (invocation.json) io.stdout(`${stringifyJson(resultAsJson(result, seconds, invocation.settingWarnings))}\n`)
+    if (invocation.json) io.stdout(`${stringifyJson(resultAsJson(result, seconds, invocation.settingWarnings), { escaping: 'plain' })}\n`)
     describe(result, seconds, invocation)
   } finally {
     progress.finish()

@@ -21,7 +21,7 @@ export async function runBackupPush(invocation: Invocation): Promise<number> {
       signal: io.signal,
     })
     invocation.progress.finish()
-    if (invocation.json) io.stdout(`${stringifyJson(resultAsJson(backup, invocation))}\n`)
+    if (invocation.json) io.stdout(`${stringifyJson(resultAsJson(backup, invocation), { escaping: 'plain' })}\n`)
     describe(backup, invocation)
   } finally {
     invocation.progress.finish()

@@ -1,11 +1,9 @@
-import type { KitSurroundings } from '@waltz/backup-kit'
 import { isFault } from '@waltz/errors'
+import type { WalArchiveEvent } from '@waltz/wal-archive'
 import type { Log } from '../log.ts'
 
-type KitEvent = Parameters<NonNullable<KitSurroundings['observe']>>[0]
-
 /** Tells what the WAL archive reports besides its results. */
-export function logWalEvent(log: Log, event: KitEvent): void {
+export function logWalEvent(log: Log, event: WalArchiveEvent): void {
   switch (event.type) {
     case 'stored':
       return log.info(`FILE PATH: ${event.storedName}`)
@@ -23,8 +21,6 @@ export function logWalEvent(log: Log, event: KitEvent): void {
       return log.warn(`${event.name} is missing although ${event.because}; looking again in ${event.waitMs} ms`)
     case 'first-record-unchecked':
       return log.warn(`The first record of ${event.name} could not be checked: the segment before is not in the archive`)
-    default:
-      return undefined
   }
 }
 

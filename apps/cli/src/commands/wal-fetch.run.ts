@@ -21,9 +21,13 @@ export async function runWalFetch(invocation: Invocation): Promise<number> {
   const { args, io, log } = invocation
   const [name = '', destination = ''] = args
   const cluster = await readLocalCluster(invocation)
-  const kit = await invocation.openKit((event) => logWalEvent(log, event))
+  const kit = await invocation.openKit()
   const { systemIdentifier, segmentBytes, timeline } = cluster
-  const archive = await kit.openWal({ ...(systemIdentifier && { systemIdentifier }), ...(segmentBytes && { segmentBytes }) })
+  const archive = await kit.openWal({
+    ...(systemIdentifier && { systemIdentifier }),
+    ...(segmentBytes && { segmentBytes }),
+    observe: (event) => logWalEvent(log, event),
+  })
   const request = {
     name,
     destination: resolve(io.cwd, destination),

@@ -13,8 +13,8 @@ export async function runWalPush(invocation: Invocation): Promise<number> {
   const { args, io, log } = invocation
   const path = resolve(io.cwd, args[0] ?? '')
   const [file, { systemIdentifier }] = await Promise.all([openLocalWal(path), readLocalCluster(invocation)])
-  const kit = await invocation.openKit((event) => logWalEvent(log, event))
-  const archive = await kit.openWal(systemIdentifier === undefined ? {} : { systemIdentifier })
+  const kit = await invocation.openKit()
+  const archive = await kit.openWal({ ...(systemIdentifier && { systemIdentifier }), observe: (event) => logWalEvent(log, event) })
   await archive.push(basename(path), file.open, { size: file.size, signal: io.signal })
   return 0
 }

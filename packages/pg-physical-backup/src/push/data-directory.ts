@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { Fault } from '@waltz/errors'
+import { Fault, isFault } from '@waltz/errors'
 import { decodeControlFile, type ControlFile } from '@waltz/pg-structures'
 import type { ServerFacts } from './server-facts.ts'
 
@@ -57,14 +57,25 @@ export async function readControlFile(dataDirectory: string, sleep: (ms: number)
     const bytes = await readFile(path).catch((error: unknown) => {
       throw unsuitable(dataDirectory, 'it has no readable global/pg_control', error)
     })
-    const control = decodeControlFile(bytes)
-    if (control.crcValid) return { bytes, control }
+    const control = decodeIfSound(bytes)
+    if (control !== undefined) return { bytes, control }
     if (attempt === CONTROL_READS) {
       throw new Fault('corrupt', 'CONTROL_FILE_DAMAGED', `the checksum of ${path} is wrong, however often it is read`, {
         hint: 'Check the disk of the data directory before anything else.',
       })
     }
     await sleep(CONTROL_PAUSE_MS)
+  }
+}
+
+/** Undefined for a copy that was torn by the server's writing. */
+function decodeIfSound(bytes: Uint8Array): ControlFile | undefined {
+  try {
+    const control = decodeControlFile(bytes)
+    return control.crcValid ? control : undefined
+  } catch (error) {
+    if (isFault(error, 'corrupt')) return undefined
+    throw error
   }
 }
 

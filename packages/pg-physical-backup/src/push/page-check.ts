@@ -3,6 +3,10 @@ import { readInto, type SourceFile } from './source-file.ts'
 
 /** How often a page that looks damaged is read again, and how long to wait before each time, in milliseconds. */
 const REREAD_DELAYS_MS: readonly number[] = [0, 20, 100, 500]
+const REREAD_ONCE: readonly number[] = [0]
+
+/** In a file with more bad pages than this nobody is writing: its further pages are read again once, without waiting. */
+const PATIENT_PAGES = 16
 
 /** What page verification needs to know of the cluster. */
 export interface PageCheckOptions {
@@ -35,29 +39,33 @@ export function pageCheckFor(name: string, options: PageCheckOptions): PageCheck
   const badBlocks = (bytes: Uint8Array, firstBlock: number): number[] =>
     verifyPages({ bytes, firstBlock: base + firstBlock, blockBytes, startLsn }).map((bad) => bad.block - base)
 
-  const recovers = async (file: SourceFile, page: Uint8Array, block: number): Promise<boolean> => {
-    for (const delayMs of REREAD_DELAYS_MS) {
-      if (delayMs > 0) await options.sleep(delayMs)
-      const again = new Uint8Array(blockBytes)
-      const count = await readInto(file, again, 0, { position: block * blockBytes, length: blockBytes })
-      // A page behind the end was truncated away; replay does the same.
-      if (count < blockBytes) return true
-      if (badBlocks(again, block).length > 0) continue
-      page.set(again)
-      return true
-    }
-    return false
+  const reread = async (file: SourceFile, page: Uint8Array, block: number): Promise<boolean> => {
+    const again = new Uint8Array(blockBytes)
+    const count = await readInto(file, again, 0, { position: block * blockBytes, length: blockBytes })
+    // A page behind the end was truncated away; replay does the same.
+    if (count < blockBytes) return true
+    if (badBlocks(again, block).length > 0) return false
+    page.set(again)
+    return true
   }
 
+  let badSoFar = 0
   return {
     blockBytes,
     async check(file, bytes, firstBlock) {
-      const stillBad: number[] = []
-      for (const block of badBlocks(bytes, firstBlock)) {
-        const offset = (block - firstBlock) * blockBytes
-        if (!(await recovers(file, bytes.subarray(offset, offset + blockBytes), block))) stillBad.push(block)
+      let suspects = badBlocks(bytes, firstBlock)
+      for (const delayMs of badSoFar < PATIENT_PAGES ? REREAD_DELAYS_MS : REREAD_ONCE) {
+        if (suspects.length === 0) break
+        if (delayMs > 0) await options.sleep(delayMs)
+        const still: number[] = []
+        for (const block of suspects) {
+          const offset = (block - firstBlock) * blockBytes
+          if (!(await reread(file, bytes.subarray(offset, offset + blockBytes), block))) still.push(block)
+        }
+        suspects = still
       }
-      return stillBad
+      badSoFar += suspects.length
+      return suspects
     },
   }
 }

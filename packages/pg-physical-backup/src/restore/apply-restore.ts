@@ -8,7 +8,7 @@ import type { ExtractContext } from './extract-part.ts'
 import { listUnmarked } from './file-list.ts'
 import { makeNeededFolders, makeTablespaceFolders, makeTablespaceLinks, signalWarnings, writeRecovery } from './finish-tree.ts'
 import { guarded } from './local-fault.ts'
-import { removeMarker, writeMarker } from './marker.ts'
+import { releaseMarker, removeMarker, writeMarker } from './marker.ts'
 import { memberKey } from './member-name.ts'
 import { addTally, emptyTally, type PartTally } from './part-tally.ts'
 import type { PreparedRestore } from './prepare-restore.ts'
@@ -29,12 +29,25 @@ export async function applyRestore(prepared: PreparedRestore, options: ApplyRest
   const [refusal] = plan.refusals
   if (refusal !== undefined) throw refusal
   throwIfAborted(request.signal)
-  const observe = options.observe ?? ((): void => undefined)
   const roots: RestoreRoots = { destination: plan.destination.path, tablespaces: plan.tablespaces }
+  const observed = { ...options, observe: options.observe ?? ((): void => undefined) }
+  try {
+    return await writeTree(prepared, roots, observed)
+  } catch (error) {
+    releaseMarker(roots.destination)
+    throw error
+  }
+}
+
+type ObservedOptions = ApplyRestoreOptions & Required<Pick<ApplyRestoreOptions, 'observe'>>
+
+async function writeTree(prepared: PreparedRestore, roots: RestoreRoots, options: ObservedOptions): Promise<RestoreResult> {
+  const { plan, request } = prepared
+  const { observe } = options
   await openDestination(prepared, roots, () => observe({ type: 'phase', phase: 'clearing' }))
   observe({ type: 'phase', phase: 'extracting', totalBytes: storedBytesToFetch(plan) })
   const tree = createTreeWriter(roots)
-  const { total, retriedParts } = await extract(prepared, tree, { ...options, observe })
+  const { total, retriedParts } = await extract(prepared, tree, options)
   observe({ type: 'phase', phase: 'checking' })
   await checkComplete(prepared)
   checkLabel(prepared, total)
@@ -44,23 +57,34 @@ export async function applyRestore(prepared: PreparedRestore, options: ApplyRest
   const warnings = [...(plan.recovery === undefined ? signalWarnings(roots.destination) : []), ...tree.finishModes()]
   throwIfAborted(request.signal)
   observe({ type: 'phase', phase: 'syncing' })
-  const synced: SyncMethod = options.sync ? await syncTrees([roots.destination, ...roots.tablespaces.map((one) => one.location)]) : 'skipped'
+  const synced: SyncMethod = options.sync
+    ? await syncTrees([roots.destination, ...roots.tablespaces.map((one) => one.location)])
+    : 'skipped'
   observe({ type: 'phase', phase: 'finishing' })
   placeControlFile(roots.destination, prepared.controlFile, options.sync)
   removeMarker(roots.destination)
+  return resultOf(prepared, total, { retriedParts, synced, warnings })
+}
+
+function resultOf(
+  { plan, files, manifest, controlFile }: PreparedRestore,
+  total: PartTally,
+  rest: Pick<RestoreResult, 'retriedParts' | 'synced' | 'warnings'>,
+): RestoreResult {
   return {
     plan,
+    // The control file was held back from the parts.
     files: total.files + 1,
     directories: total.directories,
-    bytes: total.bytes + prepared.controlFile.length,
-    retriedParts,
+    bytes: total.bytes + controlFile.length,
+    retriedParts: rest.retriedParts,
     startedOver: plan.destination.state === 'interrupted',
-    synced,
+    synced: rest.synced,
     skipped: { count: total.skippedCount, members: total.skipped },
-    vanished: prepared.files.vanished,
-    recordedLinks: prepared.manifest?.links ?? [],
+    vanished: files.vanished,
+    recordedLinks: manifest?.links ?? [],
     notFullyChecked: plan.notFullyChecked,
-    warnings: [...plan.warnings, ...warnings],
+    warnings: [...plan.warnings, ...rest.warnings],
   }
 }
 
@@ -95,7 +119,7 @@ interface Extracted {
 }
 
 /** Data first, then the label, so that the label of `backup_label.tar` wins over one that lay in the data directory. */
-async function extract(prepared: PreparedRestore, tree: TreeWriter, options: ApplyRestoreOptions & Required<Pick<ApplyRestoreOptions, 'observe'>>): Promise<Extracted> {
+async function extract(prepared: PreparedRestore, tree: TreeWriter, options: ObservedOptions): Promise<Extracted> {
   const { plan, request } = prepared
   const total = emptyTally()
   const retried = new Set<string>()
@@ -106,6 +130,7 @@ async function extract(prepared: PreparedRestore, tree: TreeWriter, options: App
     tree,
     filter: prepared.files.filter,
     leftOut: new Set(prepared.mapping.dropTablespaceMap ? ['tablespace_map'] : []),
+    endMarked: plan.parts.some((part) => part.role === 'label'),
     ownLinks: new Set(plan.tablespaces.map((one) => `pg_tblspc/${one.name}`)),
     signal: request.signal,
     onBytes: (bytes) => {
@@ -140,10 +165,15 @@ async function checkComplete({ files, fileSource, plan }: PreparedRestore): Prom
   const missing = filter.size - filter.marked
   if (missing === 0) return
   const names = await listUnmarked(fileSource, filter, 5)
-  throw new Fault('corrupt', 'RESTORE_FILES_MISSING', `${missing} of ${filter.size} files of ${plan.backup.name} are in none of its parts: ${names.join(', ')}`, {
-    context: { missing, first: names[0] ?? '' },
-    hint: 'A part was cut or replaced. Restore another backup.',
-  })
+  throw new Fault(
+    'corrupt',
+    'RESTORE_FILES_MISSING',
+    `${missing} of ${filter.size} files of ${plan.backup.name} are in none of its parts: ${names.join(', ')}`,
+    {
+      context: { missing, first: names[0] ?? '' },
+      hint: 'A part was cut or replaced. Restore another backup.',
+    },
+  )
 }
 
 /** Without the right label PostgreSQL would begin at the wrong place and keep damaged pages without a word. */
@@ -155,7 +185,12 @@ function checkLabel({ sentinel, plan }: PreparedRestore, total: PartTally): void
     })
   const label = parseBackupLabel(new TextDecoder().decode(total.backupLabel))
   if (sentinel.startLsn === undefined || label.startLsn === sentinel.startLsn) return
-  throw new Fault('corrupt', 'BACKUP_LABEL_MISMATCH', `the backup_label in ${name} begins at ${formatLsn(label.startLsn)}, the backup at ${formatLsn(sentinel.startLsn)}`, {
-    hint: 'Objects of two backups were mixed under one name. Restore another backup.',
-  })
+  throw new Fault(
+    'corrupt',
+    'BACKUP_LABEL_MISMATCH',
+    `the backup_label in ${name} begins at ${formatLsn(label.startLsn)}, the backup at ${formatLsn(sentinel.startLsn)}`,
+    {
+      hint: 'Objects of two backups were mixed under one name. Restore another backup.',
+    },
+  )
 }

@@ -98,15 +98,17 @@ function reasonAgainst(request: ChoiceRequest, backup: BackupCandidate, timeline
     if (backup.finishLsn !== undefined && backup.finishLsn > left)
       return `ended at ${formatLsn(backup.finishLsn)}, after its timeline was left at ${formatLsn(left)}`
   }
-  const { target } = request
+  return reasonAgainstTarget(request.target, backup, timeline, survey)
+}
+
+function reasonAgainstTarget(target: RecoveryTarget, backup: BackupCandidate, timeline: number, survey: ArchiveSurvey): string | undefined {
   if (target.kind === 'lsn' && backup.finishLsn !== undefined && backup.finishLsn > target.lsn)
     return `ended at ${formatLsn(backup.finishLsn)}, after the target`
   if (target.kind !== 'time') return undefined
   if (backup.finishedAtMs * 1000 >= target.time.epochMicros) return `ended ${moment(backup.finishedAtMs)}, after the target`
   const archivedMs = lastStoredOnLine(timeline, survey)
   if (archivedMs === undefined) return 'has no archived WAL to follow'
-  if (target.time.epochMicros > archivedMs * 1000) return `is followed by WAL up to ${moment(archivedMs)} only`
-  return undefined
+  return target.time.epochMicros > archivedMs * 1000 ? `is followed by WAL up to ${moment(archivedMs)} only` : undefined
 }
 
 /**
@@ -117,7 +119,9 @@ function leftAt(ancestor: number, timeline: number, survey: ArchiveSurvey): Lsn 
   const history = survey.timelines.find((one) => one.timeline === timeline)?.history ?? []
   const index = history.findIndex((one) => one.timeline === ancestor)
   if (index === -1) return undefined
-  return history.slice(index).reduce<Lsn | undefined>((least, one) => (least === undefined || one.switchLsn < least ? one.switchLsn : least), undefined)
+  return history
+    .slice(index)
+    .reduce<Lsn | undefined>((least, one) => (least === undefined || one.switchLsn < least ? one.switchLsn : least), undefined)
 }
 
 function lastStoredOnLine(timeline: number, survey: ArchiveSurvey): number | undefined {
@@ -128,12 +132,15 @@ function lastStoredOnLine(timeline: number, survey: ArchiveSurvey): number | und
 }
 
 function reasonFor(request: ChoiceRequest, backup: BackupCandidate, timeline: number): string {
-  const on = timeline === backup.timeline ? `on timeline ${timeline}` : `on timeline ${backup.timeline}, from which timeline ${timeline} comes`
+  const on =
+    timeline === backup.timeline ? `on timeline ${timeline}` : `on timeline ${backup.timeline}, from which timeline ${timeline} comes`
   const ended = `ended ${moment(backup.finishedAtMs)}`
   if (request.named !== undefined) return `named on the command line; ${ended}, ${on}`
   const { kind } = request.target
-  if (kind === 'time' || kind === 'lsn') return `the newest full backup that ended before ${describeTarget(request.target)}; ${ended}, ${on}`
-  const guess = kind === 'end' ? '' : `; nothing tells where ${describeTarget(request.target)} lies, so name an older backup if recovery ends before it`
+  if (kind === 'time' || kind === 'lsn')
+    return `the newest full backup that ended before ${describeTarget(request.target)}; ${ended}, ${on}`
+  const guess =
+    kind === 'end' ? '' : `; nothing tells where ${describeTarget(request.target)} lies, so name an older backup if recovery ends before it`
   return `the newest full backup; ${ended}, ${on}${guess}`
 }
 

@@ -30,10 +30,15 @@ export async function clearInterrupted(destination: string, marker: RestoreMarke
   for (const { folder, prefix } of roots)
     await walk(folder, prefix, async (full, path) => {
       if (!mayRemove(path))
-        throw new Fault('conflict', 'RESTORE_FOREIGN_FILE', `${full} is not a file of ${marker.backup}, so the interrupted restore was not cleared`, {
-          context: { path: full },
-          hint: 'Move the file away if it is needed, or delete the folder, then run the command again.',
-        })
+        throw new Fault(
+          'conflict',
+          'RESTORE_FOREIGN_FILE',
+          `${full} is not a file of ${marker.backup}, so the interrupted restore was not cleared`,
+          {
+            context: { path: full },
+            hint: 'Move the file away if it is needed, or delete the folder, then run the command again.',
+          },
+        )
     })
   for (const { folder, prefix } of roots)
     await walk(

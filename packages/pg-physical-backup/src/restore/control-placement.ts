@@ -13,7 +13,7 @@ export function placeControlFile(destination: string, content: Uint8Array, sync:
     if (!existsSync(folder)) mkdirSync(folder, 0o700)
     const fd = openSync(temporary, 'w', 0o600)
     try {
-      for (let done = 0; done < content.length; ) done += writeSync(fd, content, done)
+      for (let done = 0; done < content.length;) done += writeSync(fd, content, done)
       if (sync) fsyncSync(fd)
     } finally {
       closeSync(fd)

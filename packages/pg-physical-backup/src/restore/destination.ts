@@ -31,14 +31,23 @@ export function inspectDestination(given: string, identity: RestoreIdentity): De
   const path = resolveExisting(given)
   if (!folderExists(path)) {
     if (!folderExists(dirname(path)))
-      throw invalidDestination(path, 'its parent folder does not exist', `Create ${dirname(path)} first, or check the path for a typing error.`)
+      throw invalidDestination(
+        path,
+        'its parent folder does not exist',
+        `Create ${dirname(path)} first, or check the path for a typing error.`,
+      )
     return { path, state: 'absent', marker: undefined }
   }
   if (existsAt(join(path, 'postmaster.pid')))
-    throw new Fault('conflict', 'RESTORE_DESTINATION_RUNNING', `${path} holds postmaster.pid: a PostgreSQL server runs there or was killed there`, {
-      context: { path },
-      hint: 'Restore into another folder, or stop that server and move its folder away.',
-    })
+    throw new Fault(
+      'conflict',
+      'RESTORE_DESTINATION_RUNNING',
+      `${path} holds postmaster.pid: a PostgreSQL server runs there or was killed there`,
+      {
+        context: { path },
+        hint: 'Restore into another folder, or stop that server and move its folder away.',
+      },
+    )
   const marker = readMarker(path)
   if (marker !== undefined) {
     judgeMarker(path, marker, identity)
@@ -80,10 +89,18 @@ export function checkNesting(roots: RestoreRoots, protectedPaths: readonly strin
   for (const [index, one] of own.entries()) {
     for (const other of own.slice(index + 1))
       if (isWithin(one.path, other.path) || isWithin(other.path, one.path))
-        throw invalidDestination(other.path, `${one.what} and ${other.what} would lie in each other`, 'Give every tablespace a folder of its own.')
+        throw invalidDestination(
+          other.path,
+          `${one.what} and ${other.what} would lie in each other`,
+          'Give every tablespace a folder of its own.',
+        )
     for (const kept of protectedPaths.map(resolveExisting))
       if (isWithin(kept, one.path) || isWithin(one.path, kept))
-        throw invalidDestination(one.path, `${one.what} and the repository ${kept} would lie in each other`, 'Restore into a folder outside the repository.')
+        throw invalidDestination(
+          one.path,
+          `${one.what} and the repository ${kept} would lie in each other`,
+          'Restore into a folder outside the repository.',
+        )
   }
 }
 
@@ -93,7 +110,8 @@ export function resolveExisting(path: string): string {
   try {
     return realpathSync(full)
   } catch (error) {
-    if (errnoOf(error) === 'ENOTDIR') throw invalidDestination(full, 'a part of its path is not a folder', 'Check the path for a typing error.')
+    if (errnoOf(error) === 'ENOTDIR')
+      throw invalidDestination(full, 'a part of its path is not a folder', 'Check the path for a typing error.')
     if (errnoOf(error) !== 'ENOENT' || full === dirname(full)) throw localFault(error, 'looking at', full)
     const parent = resolveExisting(dirname(full))
     return join(parent, relative(dirname(full), full))
@@ -107,10 +125,15 @@ function judgeMarker(path: string, marker: RestoreMarker, identity: RestoreIdent
       hint: 'Wait for it, or restore into another folder.',
     })
   if (existsAt(join(path, 'global/pg_control')))
-    throw new Fault('conflict', 'RESTORE_ALREADY_COMPLETE', `the restore of ${marker.backup} into ${path} is complete; only its marker is left`, {
-      context: { path },
-      hint: `Delete ${join(path, markerName)} and start the server, or delete the folder to restore again.`,
-    })
+    throw new Fault(
+      'conflict',
+      'RESTORE_ALREADY_COMPLETE',
+      `the restore of ${marker.backup} into ${path} is complete; only its marker is left`,
+      {
+        context: { path },
+        hint: `Delete ${join(path, markerName)} and start the server, or delete the folder to restore again.`,
+      },
+    )
   if (marker.backup !== identity.backup || marker.backupId !== identity.backupId)
     throw new Fault('conflict', 'RESTORE_INTERRUPTED_OTHER', `${path} holds an interrupted restore of another backup, ${marker.backup}`, {
       context: { path, backup: marker.backup },

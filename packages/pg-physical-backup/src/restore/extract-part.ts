@@ -3,7 +3,7 @@ import { prefetch, readAll, tap } from '@waltz/bytes'
 import { Fault, throwIfAborted } from '@waltz/errors'
 import type { SealedFormat } from '@waltz/repository'
 import type { ObjectStore } from '@waltz/storage'
-import { readTar, type TarMember } from '@waltz/tar'
+import { readTar, type TarEnd, type TarMember } from '@waltz/tar'
 import { reservedNames } from './marker.ts'
 import { placeOfMember } from './member-name.ts'
 import type { NameFilter } from './name-filter.ts'
@@ -29,6 +29,8 @@ export interface ExtractContext {
   readonly filter: NameFilter | undefined
   /** Paths that are not written although the backup has them: the tablespace map when a restore spec replaces it. */
   readonly leftOut: ReadonlySet<string>
+  /** Every part must end in an end marker: local backups have it, parts of remote ones need not (RF 3.9). */
+  readonly endMarked: boolean
   /** Links that the restore makes itself. */
   readonly ownLinks: ReadonlySet<string>
   readonly signal: AbortSignal | undefined
@@ -60,10 +62,17 @@ export async function extractPart(part: StoredPart, context: ExtractContext): Pr
   }
   await using body = await context.store.get(part.key, context.signal === undefined ? {} : { signal: context.signal })
   const stored = tap(prefetch(body, readAheadBytes), observe)
-  for await (const member of readTar(await context.sealed.open(part.name, stored))) {
+  let marked = false
+  const onEnd = (end: TarEnd): void => void (marked = end.marked)
+  for await (const member of readTar(await context.sealed.open(part.name, stored), { onEnd })) {
     throwIfAborted(context.signal)
     await restoreMember(member, context, tally)
   }
+  if (context.endMarked && !marked)
+    throw new Fault('corrupt', 'BACKUP_PART_DAMAGED', `${part.key} ends without an end marker: it was cut`, {
+      context: { key: part.key, bytes: received },
+      hint: 'Restore another backup, or bring the object back from a copy.',
+    })
   if (hash === undefined || (received === part.storedBytes && hash.digest('hex') === part.sha256)) return tally
   throw new Fault('corrupt', 'BACKUP_PART_DAMAGED', `${part.key} is not what was stored: its checksum differs`, {
     context: { key: part.key, bytes: received },

@@ -87,6 +87,10 @@ function partFault(part: StoredPart, error: unknown): Fault {
     cause: error,
     context: { ...error.context, key: part.key },
     retryable: error.retryable,
-    hint: error.hint ?? (error.kind === 'corrupt' ? 'The stored object is damaged. Restore another backup, or bring the object back from a copy.' : 'Run the command again.'),
+    hint:
+      error.hint ??
+      (error.kind === 'corrupt'
+        ? 'The stored object is damaged. Restore another backup, or bring the object back from a copy.'
+        : 'Run the command again.'),
   })
 }

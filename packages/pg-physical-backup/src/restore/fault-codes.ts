@@ -10,14 +10,16 @@ export const restoreFaultCodes: FaultCodeTable = {
   BACKUP_INCREMENTAL: 'Incremental backups cannot be restored yet. Restore a full one.',
   BACKUP_LABEL_MISMATCH: 'The backup_label belongs to another backup of the same name. Restore another backup.',
   BACKUP_LABEL_MISSING: 'The backup holds no backup_label; a server started without it would keep damaged pages. Restore another backup.',
-  BACKUP_PART_DAMAGED: 'A stored part is not what was stored: its size or checksum differs. Restore another backup, or bring the object back.',
+  BACKUP_PART_DAMAGED:
+    'A stored part is not what was stored: its size or checksum differs. Restore another backup, or bring the object back.',
   BACKUP_PART_MISSING: 'A part of the backup is missing from the storage. Restore another backup, or bring the object back.',
   BACKUP_WAL_E: 'Backups made by WAL-E cannot be restored yet.',
   RECOVERY_TARGET_INVALID: 'A recovery target is not written as PostgreSQL takes it. The message says what is expected.',
   RECOVERY_TARGET_UNREACHABLE: 'No backup can reach the recovery target. The message shows the window that can be reached.',
   RECOVERY_VERSION_UNSUPPORTED: 'Recovery settings are written for PostgreSQL 12 and newer only. Restore without them.',
   RESTORE_ALREADY_COMPLETE: 'The restore into this folder had finished; only its marker was left. Delete the marker and start the server.',
-  RESTORE_DESTINATION_INVALID: 'The target cannot be used: not a folder, no parent, or overlapping with another folder in use. Choose another one.',
+  RESTORE_DESTINATION_INVALID:
+    'The target cannot be used: not a folder, no parent, or overlapping with another folder in use. Choose another one.',
   RESTORE_DESTINATION_NOT_EMPTY: 'The target folder holds something. Give an empty folder or one that does not exist.',
   RESTORE_DESTINATION_RUNNING: 'The target is the folder of a server that runs or was killed (postmaster.pid). Restore elsewhere.',
   RESTORE_FAILED: 'Extracting a part failed for an unexpected reason. This is a bug: please report it with the message.',

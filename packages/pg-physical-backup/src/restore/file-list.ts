@@ -101,15 +101,24 @@ async function locate(source: FileListSource): Promise<Located> {
   } catch (error) {
     if (!isFault(error, 'not-found')) throw error
     if (sentinel.version === undefined) return { key: undefined, missingBecause: 'releases up to 1.1 and WAL-E kept no file list' }
-    throw new Fault('corrupt', 'BACKUP_FILE_LIST_MISSING', `${key} is missing, so nothing tells whether the parts of ${backup} are complete`, {
-      cause: error,
-      context: { key },
-      hint: 'Restore another backup. If the object was moved by accident, bring it back.',
-    })
+    throw new Fault(
+      'corrupt',
+      'BACKUP_FILE_LIST_MISSING',
+      `${key} is missing, so nothing tells whether the parts of ${backup} are complete`,
+      {
+        cause: error,
+        context: { key },
+        hint: 'Restore another backup. If the object was moved by accident, bring it back.',
+      },
+    )
   }
 }
 
-function addFile(filter: NameFilter, event: { readonly name: string; readonly incremented: boolean; readonly skipped: boolean }, backup: string): void {
+function addFile(
+  filter: NameFilter,
+  event: { readonly name: string; readonly incremented: boolean; readonly skipped: boolean },
+  backup: string,
+): void {
   if (event.incremented || event.skipped)
     throw new Fault('corrupt', 'BACKUP_FILE_LIST_INVALID', `the full backup ${backup} lists ${event.name} as an increment`, {
       context: { file: event.name },

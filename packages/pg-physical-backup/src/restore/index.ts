@@ -24,7 +24,14 @@ export {
   type TargetTimeline,
 } from './recovery-target.ts'
 export { formatMoment, parseTargetTime, type LocalOffset, type TargetTime, type WallClock } from './target-time.ts'
-export { applyRecoveryBlock, formatRestoreCommand, planRecovery, type RecoveryPlan, type RecoveryPlanInput, type RestoreCommandParts } from './recovery-settings.ts'
+export {
+  applyRecoveryBlock,
+  formatRestoreCommand,
+  planRecovery,
+  type RecoveryPlan,
+  type RecoveryPlanInput,
+  type RestoreCommandParts,
+} from './recovery-settings.ts'
 export {
   chooseBackup,
   reachableWindow,

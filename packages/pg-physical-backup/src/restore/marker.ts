@@ -48,6 +48,21 @@ export function removeMarker(destination: string): void {
 }
 
 /**
+ * Takes the owner out of the marker after a restore that failed, so that the same process may try again. Best effort:
+ * the failure that led here is what counts, and an owner that died is recognised anyway.
+ */
+export function releaseMarker(destination: string): void {
+  try {
+    const marker = readMarker(destination)
+    if (marker === undefined) return
+    const { backup, backupId, tablespaces } = marker
+    writeMarker(destination, { backup, backupId, tablespaces })
+  } catch {
+    // A full disk, most likely.
+  }
+}
+
+/**
  * The marker of a folder; undefined where there is none.
  * @throws Fault `conflict` `RESTORE_MARKER_UNREADABLE` when it is not one that Waltz wrote.
  */

@@ -7,7 +7,15 @@ import { chooseBackup, type BackupChoice } from './choose-backup.ts'
 import { checkNesting, inspectDestination, inspectTablespace, type DestinationState } from './destination.ts'
 import { loadFileList, type FileList, type FileListSource } from './file-list.ts'
 import { finishedAtMs, listCandidates, timelineOfBackup } from './list-candidates.ts'
-import { checkListedParts, checkSupported, listParts, readControlPart, readManifest, uncheckedParts, type BackupReader } from './read-backup.ts'
+import {
+  checkListedParts,
+  checkSupported,
+  listParts,
+  readControlPart,
+  readManifest,
+  uncheckedParts,
+  type BackupReader,
+} from './read-backup.ts'
 import { planRecovery } from './recovery-settings.ts'
 import type { PlannedPart, PlannedWal, RecoveryWish, RestorePlan, RestoreRequest } from './restore-options.ts'
 import { missingSegments, surveyArchive } from './survey-archive.ts'
@@ -62,17 +70,7 @@ export async function prepareRestore(request: RestoreRequest): Promise<PreparedR
     const place = judgePlaces(request, mapping, { backup: name, backupId })
     const recovery = request.recovery === undefined ? undefined : planRecoveryFor(request.recovery, sentinel)
     const plan: RestorePlan = {
-      backup: {
-        name,
-        reason: chosen.reason,
-        passedOver: chosen.passedOver,
-        startLsn: sentinel.startLsn,
-        finishLsn: sentinel.finishLsn,
-        startTime: sentinel.startTime,
-        finishTime: sentinel.finishTime,
-        serverVersion: sentinel.serverVersion,
-        systemIdentifier: control.systemIdentifier,
-      },
+      backup: describeBackup(chosen, sentinel, control),
       destination: place.destination,
       parts,
       storedBytes: parts.reduce((sum, part) => sum + part.storedBytes, 0),
@@ -83,12 +81,44 @@ export async function prepareRestore(request: RestoreRequest): Promise<PreparedR
       recovery,
       notFullyChecked: uncheckedReasons(unchecked, files),
       refusals: place.refusals,
-      warnings: [...chosen.warnings, ...present.warnings, ...partWarnings, ...mapping.warnings, ...walWarnings(wal), ...(manifest?.warnings ?? [])],
+      warnings: [
+        ...chosen.warnings,
+        ...present.warnings,
+        ...partWarnings,
+        ...mapping.warnings,
+        ...walWarnings(wal),
+        ...(manifest?.warnings ?? []),
+      ],
     }
-    return { request, plan, sentinel, manifest, mapping, files, fileSource, controlFile, backupId, [Symbol.dispose]: () => files[Symbol.dispose]() }
+    return {
+      request,
+      plan,
+      sentinel,
+      manifest,
+      mapping,
+      files,
+      fileSource,
+      controlFile,
+      backupId,
+      [Symbol.dispose]: () => files[Symbol.dispose](),
+    }
   } catch (error) {
     files[Symbol.dispose]()
     throw error
+  }
+}
+
+function describeBackup(chosen: Chosen, sentinel: Sentinel, control: ControlFile): RestorePlan['backup'] {
+  return {
+    name: chosen.summary.name,
+    reason: chosen.reason,
+    passedOver: chosen.passedOver,
+    startLsn: sentinel.startLsn,
+    finishLsn: sentinel.finishLsn,
+    startTime: sentinel.startTime,
+    finishTime: sentinel.finishTime,
+    serverVersion: sentinel.serverVersion,
+    systemIdentifier: control.systemIdentifier,
   }
 }
 
@@ -166,7 +196,9 @@ async function planWal(
 function walWarnings(wal: PlannedWal | undefined): readonly string[] {
   if (wal === undefined || wal.missing.count === 0) return []
   const names = wal.missing.names.join(', ')
-  return [`${wal.missing.count} of the ${wal.segments} WAL segments that the copy needs to become consistent are not in the archive: ${names}`]
+  return [
+    `${wal.missing.count} of the ${wal.segments} WAL segments that the copy needs to become consistent are not in the archive: ${names}`,
+  ]
 }
 
 function planRecoveryFor(wish: RecoveryWish, sentinel: Sentinel): RestorePlan['recovery'] {
@@ -219,6 +251,7 @@ function uncheckedReasons(unchecked: readonly string[], files: FileList): readon
     const which = unchecked.length === 1 ? first : `${unchecked.length} parts such as ${first}`
     reasons.push(`${which}: neither the codec nor the backup keeps a checksum, so changed bytes inside a file would go unnoticed`)
   }
-  if (files.missingBecause !== undefined) reasons.push(`the backup has no file list (${files.missingBecause}), so a missing file would go unnoticed`)
+  if (files.missingBecause !== undefined)
+    reasons.push(`the backup has no file list (${files.missingBecause}), so a missing file would go unnoticed`)
   return reasons
 }

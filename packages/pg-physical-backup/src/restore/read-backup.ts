@@ -1,7 +1,15 @@
 import { readAll } from '@waltz/bytes'
 import { Fault, isFault } from '@waltz/errors'
 import { decodeControlFile, type ControlFile } from '@waltz/pg-structures'
-import { decodeManifest, manifestKey, partRole, partsPrefix, type BackupManifest, type SealedFormat, type Sentinel } from '@waltz/repository'
+import {
+  decodeManifest,
+  manifestKey,
+  partRole,
+  partsPrefix,
+  type BackupManifest,
+  type SealedFormat,
+  type Sentinel,
+} from '@waltz/repository'
 import type { CallOptions, ObjectStore } from '@waltz/storage'
 import { readTar } from '@waltz/tar'
 import { memberKey, partBaseName } from './member-name.ts'
@@ -63,7 +71,10 @@ export async function listParts(
     const recorded = known.get(name)
     known.delete(name)
     if (recorded !== undefined && recorded.size !== size)
-      throw new Fault('corrupt', 'BACKUP_PART_DAMAGED', `${key} has ${size} bytes; ${recorded.size} were stored`, { context: { key }, hint: brokenHint })
+      throw new Fault('corrupt', 'BACKUP_PART_DAMAGED', `${key} has ${size} bytes; ${recorded.size} were stored`, {
+        context: { key },
+        hint: brokenHint,
+      })
     if (manifest !== undefined && recorded === undefined) warnings.push(foreignPart(key))
     else parts.push({ key, name, storedBytes: size, role: partRole(name), sha256: recorded?.sha256 })
   }
@@ -74,7 +85,8 @@ export async function listParts(
 }
 
 function checkRoles(prefix: string, parts: readonly PlannedPart[]): void {
-  if (!parts.some((part) => part.role === 'control')) throw missingPart(`${prefix}pg_control.tar`, 'the part with the control file is missing')
+  if (!parts.some((part) => part.role === 'control'))
+    throw missingPart(`${prefix}pg_control.tar`, 'the part with the control file is missing')
   if (!parts.some((part) => part.role === 'data')) throw missingPart(prefix, 'every part with data is missing')
 }
 
@@ -92,7 +104,8 @@ export function checkListedParts(
   const present = new Set(parts.map(baseName))
   const missing = [...listed].filter((name) => !present.has(name))
   const [first] = missing
-  if (first !== undefined) throw missingPart(`${partsPrefix(reader.backup)}${first}`, `${missing.length} of ${listed.size} listed parts are missing`)
+  if (first !== undefined)
+    throw missingPart(`${partsPrefix(reader.backup)}${first}`, `${missing.length} of ${listed.size} listed parts are missing`)
   const foreign = listed.size === 0 ? [] : parts.filter((part) => part.role === 'data' && !listed.has(baseName(part)))
   return { parts: parts.filter((part) => !foreign.includes(part)), warnings: foreign.map((part) => foreignPart(part.key)) }
 }
@@ -127,10 +140,15 @@ export async function readControlPart(reader: BackupReader, part: PlannedPart, s
   const control = decodeControlFile(bytes)
   if (!control.crcValid) throw damagedControl(part.key, 'the checksum of the control file is wrong')
   if (sentinel.systemIdentifier !== undefined && sentinel.systemIdentifier !== control.systemIdentifier)
-    throw new Fault('corrupt', 'BACKUP_CONTROL_MISMATCH', `${part.key} is of cluster ${control.systemIdentifier}, the backup of ${sentinel.systemIdentifier}`, {
-      context: { key: part.key },
-      hint: 'Objects of two backups were mixed under one name; restore another backup.',
-    })
+    throw new Fault(
+      'corrupt',
+      'BACKUP_CONTROL_MISMATCH',
+      `${part.key} is of cluster ${control.systemIdentifier}, the backup of ${sentinel.systemIdentifier}`,
+      {
+        context: { key: part.key },
+        hint: 'Objects of two backups were mixed under one name; restore another backup.',
+      },
+    )
   return { bytes, control }
 }
 

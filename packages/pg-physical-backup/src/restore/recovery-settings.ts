@@ -23,7 +23,13 @@ export interface RecoveryPlanInput {
   readonly requiredVariables?: readonly string[]
 }
 
-const targetNames = ['recovery_target', 'recovery_target_name', 'recovery_target_time', 'recovery_target_xid', 'recovery_target_lsn'] as const
+const targetNames = [
+  'recovery_target',
+  'recovery_target_name',
+  'recovery_target_time',
+  'recovery_target_xid',
+  'recovery_target_lsn',
+] as const
 const blockStart = '# >>> written by waltz backup-fetch'
 const blockEnd = '# <<< written by waltz backup-fetch'
 
@@ -106,6 +112,7 @@ function targetSetting(target: RecoveryTarget): readonly [string, string] | unde
       return ['recovery_target_xid', target.xid]
     case 'name':
       return ['recovery_target_name', target.name]
+    case 'end':
     default:
       return undefined
   }

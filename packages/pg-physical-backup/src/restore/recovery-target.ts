@@ -52,7 +52,8 @@ export function parseRecoveryFlags(flags: RecoveryFlags, localOffset: LocalOffse
   const asked = target.kind !== 'end' || flags.standby === true || flags.timeline !== undefined
   if (!asked) {
     const loose = flags.action !== undefined ? '--target-action' : flags.inclusive !== undefined ? '--target-inclusive' : undefined
-    if (loose !== undefined) throw invalid(`${loose} needs a target`, 'Give --target-time, --target-lsn, --target-xid or --target-name too.')
+    if (loose !== undefined)
+      throw invalid(`${loose} needs a target`, 'Give --target-time, --target-lsn, --target-xid or --target-name too.')
     return undefined
   }
   return {
@@ -76,6 +77,7 @@ export function describeTarget(target: RecoveryTarget): string {
       return `transaction ${target.xid}`
     case 'name':
       return `restore point '${target.name}'`
+    case 'end':
     default:
       return 'the end of the archived WAL'
   }
@@ -112,7 +114,10 @@ function parseName(text: string): string {
   const bytes = new TextEncoder().encode(text).length
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (bytes > 0 && bytes <= 63 && !/[\u0000-\u001f\u007f]/.test(text)) return text
-  throw invalid('the name of the restore point is empty, longer than 63 bytes or holds control characters', 'Give it as in pg_create_restore_point.')
+  throw invalid(
+    'the name of the restore point is empty, longer than 63 bytes or holds control characters',
+    'Give it as in pg_create_restore_point.',
+  )
 }
 
 function parseTimeline(text: string | undefined): TargetTimeline {

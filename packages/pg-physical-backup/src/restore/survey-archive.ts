@@ -1,5 +1,12 @@
 import { readAll } from '@waltz/bytes'
-import { parseTimelineHistory, segmentName, segmentNumberFromName, timelineId, type TimelineId, type WalFileName } from '@waltz/pg-structures'
+import {
+  parseTimelineHistory,
+  segmentName,
+  segmentNumberFromName,
+  timelineId,
+  type TimelineId,
+  type WalFileName,
+} from '@waltz/pg-structures'
 import { walFolder, type SealedFormat } from '@waltz/repository'
 import type { CallOptions, ObjectStore } from '@waltz/storage'
 import type { ArchivedTimeline, ArchiveSurvey } from './choose-backup.ts'

@@ -39,7 +39,11 @@ export function mapTablespaces(stored: TablespaceSpec | undefined, spec: Tablesp
     })
   const extra = [...given.keys()].filter((name) => !own.some((one) => one.name === name))
   return {
-    tablespaces: own.map((one) => ({ name: one.name, originalLocation: one.location, location: resolve(given.get(one.name) ?? one.location) })),
+    tablespaces: own.map((one) => ({
+      name: one.name,
+      originalLocation: one.location,
+      location: resolve(given.get(one.name) ?? one.location),
+    })),
     dropTablespaceMap: true,
     warnings: extra.map((name) => `the restore spec names tablespace ${name}, which this backup does not have`),
   }

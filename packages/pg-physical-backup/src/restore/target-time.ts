@@ -33,7 +33,14 @@ const shape =
 export function parseTargetTime(text: string, localOffset: LocalOffset): TargetTime {
   const match = shape.exec(text.trim())
   if (match === null) throw invalidTime(text)
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? '0')) as [number, number, number, number, number, number]
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? '0')) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   const micros = Math.round(Number(`0.${match[7] ?? '0'}`) * 1e6)
   const wallMs = Date.UTC(year, month - 1, day, hour, minute, second)
   if (!isCalendarMoment(new Date(wallMs), [year, month, day, hour, minute, second])) throw invalidTime(text)
@@ -63,7 +70,14 @@ function wallClock(epochMicros: number, always: boolean): string {
 }
 
 function isCalendarMoment(date: Date, given: readonly number[]): boolean {
-  const back = [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()]
+  const back = [
+    date.getUTCFullYear(),
+    date.getUTCMonth() + 1,
+    date.getUTCDate(),
+    date.getUTCHours(),
+    date.getUTCMinutes(),
+    date.getUTCSeconds(),
+  ]
   return back.every((value, index) => value === given[index])
 }
 

@@ -70,7 +70,7 @@ export function createTreeWriter(roots: RestoreRoots): TreeWriter {
       const full = parentOf(path)
       const fd = openForWriting(full)
       try {
-        for (let done = 0; done < content.length; ) done += writeSync(fd, content, done)
+        for (let done = 0; done < content.length;) done += writeSync(fd, content, done)
         if (mode !== 0o600) fchmodSync(fd, mode)
       } catch (error) {
         throw localFault(error, 'writing', full)
@@ -140,7 +140,7 @@ function createSink(handle: FileHandle, path: string, mode: number): FileSink {
   let offset = 0
   let pending: Promise<void> = Promise.resolve()
   const writeWhole = async (chunk: Uint8Array, at: number): Promise<void> => {
-    for (let done = 0; done < chunk.length; ) done += (await handle.write(chunk, done, chunk.length - done, at + done)).bytesWritten
+    for (let done = 0; done < chunk.length;) done += (await handle.write(chunk, done, chunk.length - done, at + done)).bytesWritten
   }
   const settle = async (): Promise<void> => {
     try {

@@ -40,7 +40,8 @@ function casesIn(root: string, folder = ''): Case[] {
       found.push({ title: `${folder} ${name}`, folder: here, backup: name, files: join(here, 'files', `${name}.tsv`) })
     }
   else if (!existsSync(join(here, 'repo')))
-    for (const entry of readdirSync(here, { withFileTypes: true })) if (entry.isDirectory()) found.push(...casesIn(root, join(folder, entry.name)))
+    for (const entry of readdirSync(here, { withFileTypes: true }))
+      if (entry.isDirectory()) found.push(...casesIn(root, join(folder, entry.name)))
   return found
 }
 
@@ -108,7 +109,9 @@ describe.skipIf(shared === undefined)('full backups of WAL-G beside the checkout
     await restoreFrom(openRepository(join(folder, 'repo')), target, { restoreSpec })
     const expected = expectedLines(join(folder, 'files/base_000000010000000000000016.tsv'))
       .filter((line) => !line.startsWith('tablespace_map\t'))
-      .map((line) => line.replace(/\/srv\/fx\/c\/remote_pg15-tablespaces\/ts([12])$/, (_, number: string) => join(work.path, 'new', `1677${number}`)))
+      .map((line) =>
+        line.replace(/\/srv\/fx\/c\/remote_pg15-tablespaces\/ts([12])$/, (_, number: string) => join(work.path, 'new', `1677${number}`)),
+      )
     expect(treeLines(target)).toEqual(expected)
   })
 
@@ -130,9 +133,16 @@ describe.skipIf(shared === undefined)('full backups of WAL-G beside the checkout
     const folder = join(shared ?? '', 'odd-links')
     const target = join(work.path, 'data')
     const result = await restoreFrom(openRepository(join(folder, 'repo')), target)
-    const withoutLinks = expectedLines(join(folder, 'files/base_000000010000000000000013.tsv')).filter((line) => line.split('\t')[1] !== 'l')
+    const withoutLinks = expectedLines(join(folder, 'files/base_000000010000000000000013.tsv')).filter(
+      (line) => line.split('\t')[1] !== 'l',
+    )
     expect(treeLines(target)).toEqual(withoutLinks)
-    expect(result.skipped.members.map((one) => one.name).sort()).toEqual(['/conf/link-abs', '/conf/link-dangling', '/conf/link-dir', '/conf/link-rel'])
+    expect(result.skipped.members.map((one) => one.name).sort()).toEqual([
+      '/conf/link-abs',
+      '/conf/link-dangling',
+      '/conf/link-dir',
+      '/conf/link-rel',
+    ])
   })
 })
 

@@ -84,6 +84,6 @@ export function nameOf(number: number, timeline = 1): string {
 /** A copy with one byte inverted. */
 export function flipped(bytes: Uint8Array, at: number): Uint8Array {
   const copy = bytes.slice()
-  copy[at] = copy[at]! ^ 0xff
+  copy[at] = copy[at] ^ 0xff
   return copy
 }

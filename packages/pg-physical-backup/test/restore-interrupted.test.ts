@@ -1,0 +1,151 @@
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { markerName, readMarker } from '../src/restore/marker.ts'
+import { restoreBackup } from '../src/restore/restore-backup.ts'
+import { currentOwner, ownerIsAlive } from '../src/restore/restore-owner.ts'
+import { syncTrees } from '../src/restore/sync-tree.ts'
+import { labelMember, madeName, makeRepository, type MadeMember } from './made-backup.ts'
+import { quick, requestFor, restoreFrom, scratch, treeLines } from './restore-support.ts'
+
+const members: MadeMember[] = [
+  { name: '/base/1', content: 'one' },
+  { name: '/base/2', content: 'two' },
+  { name: '/pg_tblspc/16400/PG_15/3', content: 'three' },
+]
+const whole = (work: string): ReturnType<typeof makeRepository> =>
+  makeRepository({
+    parts: { 'part_001.tar': members },
+    files: members.map((one) => one.name),
+    tablespaces: { '16400': join(work, 'ts') },
+  })
+
+/** Restores until everything is extracted, then stops as if the process had died: its owner runs no more. */
+async function interrupt(work: string, target: string): Promise<void> {
+  const request = await requestFor(await whole(work), target)
+  const stop = new Error('killed')
+  await expect(
+    restoreBackup(request, {
+      ...quick,
+      observe: (event) => {
+        if (event.type === 'phase' && event.phase === 'syncing') throw stop
+      },
+    }),
+  ).rejects.toBe(stop)
+  expect(readMarker(target)).toEqual({
+    backup: madeName,
+    backupId: expect.any(String),
+    tablespaces: [{ name: '16400', location: join(work, 'ts') }],
+  })
+}
+
+describe('an interrupted restore', () => {
+  it('cannot be started, and the same restore starts over', async () => {
+    using work = scratch()
+    const target = join(work.path, 'data')
+    await interrupt(work.path, target)
+    expect(existsSync(join(target, 'global/pg_control'))).toBe(false)
+    expect(readFileSync(join(work.path, 'ts/PG_15/3'), 'utf8')).toBe('three')
+    writeFileSync(join(target, 'base/1'), 'half of')
+    const result = await restoreFrom(await whole(work.path), target)
+    expect(result.startedOver).toBe(true)
+    expect(readFileSync(join(target, 'base/1'), 'utf8')).toBe('one')
+    expect(existsSync(join(target, markerName))).toBe(false)
+    expect(existsSync(join(target, 'global/pg_control'))).toBe(true)
+  })
+
+  it('can go on with its tablespaces elsewhere; the first places are cleared', async () => {
+    using work = scratch()
+    const target = join(work.path, 'data')
+    await interrupt(work.path, target)
+    const restoreSpec = { basePrefix: '/', tablespaces: [{ name: '16400', location: join(work.path, 'other'), link: 'pg_tblspc/16400' }] }
+    await restoreFrom(await whole(work.path), target, { restoreSpec })
+    expect(readdirSync(join(work.path, 'ts'))).toEqual([])
+    expect(readFileSync(join(work.path, 'other/PG_15/3'), 'utf8')).toBe('three')
+  })
+
+  it.each([
+    ['the data directory', (work: string) => join(work, 'data/mine')],
+    ['a tablespace', (work: string) => join(work, 'ts/PG_15/mine')],
+  ])('with a foreign file in %s is left alone', async (_, place) => {
+    using work = scratch()
+    const target = join(work.path, 'data')
+    await interrupt(work.path, target)
+    writeFileSync(place(work.path), 'precious')
+    const before = treeLines(target).filter((line) => !line.startsWith(markerName))
+    await expect(restoreFrom(await whole(work.path), target)).rejects.toMatchObject({ kind: 'conflict', code: 'RESTORE_FOREIGN_FILE' })
+    expect(treeLines(target).filter((line) => !line.startsWith(markerName))).toEqual(before)
+    expect(readFileSync(place(work.path), 'utf8')).toBe('precious')
+  })
+
+  it('of another backup is refused with the way on', async () => {
+    using work = scratch()
+    const target = join(work.path, 'data')
+    await interrupt(work.path, target)
+    const other = await makeRepository({ parts: { 'part_001.tar': members }, name: 'base_000000010000000000000014' })
+    await expect(restoreFrom(other, target)).rejects.toMatchObject({
+      kind: 'conflict',
+      code: 'RESTORE_INTERRUPTED_OTHER',
+      hint: expect.stringContaining(`waltz backup-fetch ${target} ${madeName}`),
+    })
+  })
+
+  it('that only left its marker is complete', async () => {
+    using work = scratch()
+    const target = join(work.path, 'data')
+    await interrupt(work.path, target)
+    mkdirSync(join(target, 'global'), { recursive: true })
+    writeFileSync(join(target, 'global/pg_control'), '')
+    await expect(restoreFrom(await whole(work.path), target)).rejects.toMatchObject({ code: 'RESTORE_ALREADY_COMPLETE' })
+  })
+
+  it('that is not one, because it still runs, is refused', async () => {
+    using work = scratch()
+    const target = join(work.path, 'data')
+    const request = await requestFor(await whole(work.path), target)
+    let second: unknown
+    await restoreBackup(request, {
+      ...quick,
+      sleep: () => Promise.resolve(),
+      onPlan: () => undefined,
+      observe: (event) => {
+        if (event.type === 'phase' && event.phase === 'syncing') second = readMarker(target)
+      },
+    })
+    expect(second).toMatchObject({ backup: madeName, owner: currentOwner() })
+    expect(ownerIsAlive(currentOwner() ?? '')).toBe(true)
+    expect(ownerIsAlive((currentOwner() ?? '').replace(/\d+$/, '1'))).toBe(false)
+    mkdirSync(join(work.path, 'other'))
+    writeFileSync(join(work.path, 'other', markerName), JSON.stringify(second))
+    await expect(restoreFrom(await makeRepository({ parts: { 'part_001.tar': members } }), join(work.path, 'other'))).rejects.toMatchObject(
+      { kind: 'conflict', code: 'RESTORE_IN_PROGRESS' },
+    )
+  })
+
+  it('with an unreadable marker is refused', async () => {
+    using work = scratch()
+    const target = join(work.path, 'data')
+    mkdirSync(target)
+    for (const text of ['', '{}', '[1]', '{"backup":"x","backupId":"y","tablespaces":[{"name":"1","location":"relative"}]}']) {
+      writeFileSync(join(target, markerName), text)
+      await expect(restoreFrom(await whole(work.path), target)).rejects.toMatchObject({ code: 'RESTORE_MARKER_UNREADABLE' })
+    }
+  })
+
+  it('that died while it wrote its first marker left an empty folder', async () => {
+    using work = scratch()
+    const target = join(work.path, 'data')
+    mkdirSync(target)
+    writeFileSync(join(target, `${markerName}.tmp`), '{')
+    expect((await restoreFrom(await whole(work.path), target)).startedOver).toBe(false)
+    expect(readdirSync(target).filter((name) => name.startsWith('.'))).toEqual([])
+  })
+})
+
+it('syncs file by file where there is no program for it', async () => {
+  using work = scratch()
+  mkdirSync(join(work.path, 'a/b'), { recursive: true })
+  for (let index = 0; index < 40; index++) writeFileSync(join(work.path, 'a/b', String(index)), labelMember.content ?? '')
+  expect(await syncTrees([work.path], '/bin/false')).toBe('files')
+  expect(await syncTrees([work.path])).toBe('file systems')
+})
