@@ -28,7 +28,14 @@ try {
 async function backUpAndRestore(signal: AbortSignal): Promise<void> {
   // Settings have the names that they have in the environment of the `waltz` command; what is left out has its default.
   const { PGHOST = '', PGPORT = '', PGUSER = '', WALG_NETWORK_RATE_LIMIT = '' } = process.env
-  const settings = kitSettings({ PGHOST, PGPORT, PGUSER, WALG_NETWORK_RATE_LIMIT, WALG_FILE_PREFIX: repository, WALG_COMPRESSION_METHOD: 'zstd' })
+  const settings = kitSettings({
+    PGHOST,
+    PGPORT,
+    PGUSER,
+    WALG_NETWORK_RATE_LIMIT,
+    WALG_FILE_PREFIX: repository,
+    WALG_COMPRESSION_METHOD: 'zstd',
+  })
 
   // A library asks nothing of the process it runs in: this says what it may know.
   await using kit = await openBackupKit(settings, {

@@ -27,14 +27,16 @@ async function describe(name: string, path: string): Promise<string> {
   const kind = classifyWalFileName(name)
   switch (kind?.kind) {
     case 'segment':
-      return existsSync(path) ? await describeContent(parseWalFileName(name), path) : positionOf(parseWalFileName(name), DEFAULT_SEGMENT_BYTES)
+      return existsSync(path)
+        ? await describeContent(parseWalFileName(name), path)
+        : positionOf(parseWalFileName(name), DEFAULT_SEGMENT_BYTES)
     case 'partial':
       return `the unfinished last segment of timeline ${kind.timeline}`
     case 'timeline-history':
       return `where timeline ${kind.timeline} comes from`
     case 'backup-history':
       return `a backup began in segment ${kind.segment}`
-    case undefined:
+    default:
       return 'not the name of a WAL file'
   }
 }

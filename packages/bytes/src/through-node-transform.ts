@@ -11,13 +11,18 @@ export async function* throughNodeTransform(source: ByteSource, create: () => Tr
   let sourceFailure: { readonly error: unknown } | undefined
   let closed = false
 
+  const gone = new Promise<void>((resolve) => transform.once('close', resolve))
   const feed = async (): Promise<void> => {
+    let taken: Promise<void> | undefined
     try {
       for await (const chunk of source) {
         if (closed) return
-        if (!transform.write(chunk)) await drained(transform)
+        taken = new Promise((resolve) => transform.write(chunk, () => resolve()))
+        if (transform.writableNeedDrain) await drained(transform)
         if (closed) return
       }
+      // Ended while its last input is still waiting, Node's zstd compressor writes a second, empty frame behind the first.
+      await Promise.race([taken, gone])
       transform.end()
     } catch (error) {
       if (closed) return

@@ -1,4 +1,4 @@
-import { createGzip, createGunzip } from 'node:zlib'
+import { createGunzip, createGzip, createZstdCompress, zstdDecompressSync } from 'node:zlib'
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import {
@@ -115,6 +115,9 @@ describe('small helpers', () => {
   })
 })
 
+/** Takes several chunks before it asks to wait, which is when its end can overtake its last input. */
+const roomyCompressor = () => createZstdCompress({ writableHighWaterMark: 524_288 } as object)
+
 describe('node adapters', () => {
   it('throughNodeTransform carries bytes and back-pressure through zlib', async () => {
     const whole = bytes(3_000_000)
@@ -137,6 +140,15 @@ describe('node adapters', () => {
     }
     expect(many.state.closed).toBe(true)
     expect(many.state.pulled).toBeLessThan(1000)
+  })
+
+  it('throughNodeTransform ends the compressor once only: one zstd frame, however the last chunk arrives', async () => {
+    for (const lengths of [[300_000], [262_144, 262_144], [262_144, 262_144, 262_144, 100_000], []]) {
+      const packed = await readAll(throughNodeTransform(sourceOf(...lengths.map((length) => bytes(length))), roomyCompressor), 4_000_000)
+      const frames = Buffer.from(packed).toString('latin1').split('\x28\xb5\x2f\xfd').length - 1
+      expect(frames).toBe(1)
+      expect(zstdDecompressSync(packed)).toHaveLength(lengths.reduce((a, b) => a + b, 0))
+    }
   })
 
   it('throughNodeTransform reports damage', async () => {

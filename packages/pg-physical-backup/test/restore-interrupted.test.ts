@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { markerName, readMarker } from '../src/restore/marker.ts'
+import { inspectDestination } from '../src/restore/destination.ts'
+import { markerName, ownerName, readMarker } from '../src/restore/marker.ts'
 import { restoreBackup } from '../src/restore/restore-backup.ts'
 import { currentOwner, ownerIsAlive } from '../src/restore/restore-owner.ts'
 import { syncTrees } from '../src/restore/sync-tree.ts'
@@ -38,6 +39,25 @@ async function interrupt(work: string, target: string): Promise<void> {
     tablespaces: [{ name: '16400', location: join(work, 'ts') }],
   })
 }
+
+it('brings the control file last, when everything else is there and synced', async () => {
+  using work = scratch()
+  const target = join(work.path, 'data')
+  const seen: Record<string, readonly string[]> = {}
+  await restoreBackup(await requestFor(await whole(work.path), target), {
+    ...quick,
+    sync: true,
+    observe: (event) => {
+      if (event.type === 'phase') seen[event.phase] = treeLines(target).map((line) => line.split('\t')[0] ?? '')
+    },
+  })
+  const after = treeLines(target).map((line) => line.split('\t')[0] ?? '')
+  expect(Object.keys(seen)).toEqual(['extracting', 'checking', 'syncing', 'finishing'])
+  expect(seen['extracting']?.filter((path) => !path.startsWith('.'))).toEqual([])
+  expect(seen['syncing']?.filter((path) => !path.startsWith('.'))).toEqual(after.filter((path) => !path.startsWith('global')))
+  expect(seen['finishing']).toEqual(seen['syncing'])
+  expect(seen['finishing']).toContain(markerName)
+})
 
 describe('an interrupted restore', () => {
   it('cannot be started, and the same restore starts over', async () => {
@@ -103,23 +123,30 @@ describe('an interrupted restore', () => {
     using work = scratch()
     const target = join(work.path, 'data')
     const request = await requestFor(await whole(work.path), target)
-    let second: unknown
+    const owner = currentOwner() ?? ''
+    let meanwhile: unknown
     await restoreBackup(request, {
       ...quick,
-      sleep: () => Promise.resolve(),
-      onPlan: () => undefined,
       observe: (event) => {
-        if (event.type === 'phase' && event.phase === 'syncing') second = readMarker(target)
+        if (event.type !== 'phase' || event.phase !== 'checking') return
+        expect(readFileSync(join(target, ownerName), 'utf8')).toBe(owner)
+        try {
+          inspectDestination(target, { backup: madeName, backupId: '' })
+        } catch (error) {
+          meanwhile = error
+        }
       },
     })
-    expect(second).toMatchObject({ backup: madeName, owner: currentOwner() })
-    expect(ownerIsAlive(currentOwner() ?? '')).toBe(true)
-    expect(ownerIsAlive((currentOwner() ?? '').replace(/\d+$/, '1'))).toBe(false)
+    expect(meanwhile).toMatchObject({ kind: 'conflict', code: 'RESTORE_IN_PROGRESS' })
+    expect(treeLines(target).filter((line) => line.startsWith('.'))).toEqual([])
+    expect(ownerIsAlive(owner)).toBe(true)
+    expect(ownerIsAlive(owner.replace(/\d+$/, '1'))).toBe(false)
     mkdirSync(join(work.path, 'other'))
-    writeFileSync(join(work.path, 'other', markerName), JSON.stringify(second))
-    await expect(restoreFrom(await makeRepository({ parts: { 'part_001.tar': members } }), join(work.path, 'other'))).rejects.toMatchObject(
-      { kind: 'conflict', code: 'RESTORE_IN_PROGRESS' },
-    )
+    writeFileSync(join(work.path, 'other', ownerName), owner)
+    const other = await makeRepository({ parts: { 'part_001.tar': members } })
+    await expect(restoreFrom(other, join(work.path, 'other'))).rejects.toMatchObject({ kind: 'conflict', code: 'RESTORE_IN_PROGRESS' })
+    writeFileSync(join(work.path, 'other', ownerName), owner.replace(/\d+$/, '1'))
+    expect((await restoreFrom(other, join(work.path, 'other'))).startedOver).toBe(false)
   })
 
   it('with an unreadable marker is refused', async () => {

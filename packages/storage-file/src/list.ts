@@ -105,8 +105,11 @@ async function readNames(walk: Walk, level: Level): Promise<Names> {
   const { folder, namePrefix, after } = level
   const sorted: string[] = []
   const links = new Set<string>()
+  if (after !== undefined && !after.startsWith(folder) && compareKeys(after, folder) > 0) {
+    await requireRoot(walk.place) // nothing to read here, which an absent disk must not pretend
+    return { sorted, links }
+  }
   // Where the listing resumes within this folder; a mark before the whole folder leaves all of it.
-  if (after !== undefined && !after.startsWith(folder) && compareKeys(after, folder) > 0) return { sorted, links }
   const mark = after?.startsWith(folder) === true ? after.slice(folder.length) : undefined
 
   for (const dirent of await readFolder(walk, folder)) {

@@ -56,6 +56,7 @@ describe('the root', () => {
     ['delete', (store) => store.delete(['a', 'a/b'])],
     ['list', (store) => keysOf(store)],
     ['list of a folder', (store) => keysOf(store, 'wal_005/')],
+    ['list after a mark', (store) => store.list('a/', { after: 'b' })[Symbol.asyncIterator]().next()],
     ['listGroups', (store) => groupsOf(store)],
     ['listGroups of a folder', (store) => groupsOf(store, 'basebackups_005/')],
     ['copy', (store) => store.copy('a', 'b')],

@@ -24,29 +24,28 @@ function invalid(entry: TarEntry, problem: string): Fault {
 }
 
 function nameProblem(entry: TarEntry): string | undefined {
-  const { name, linkName = '', userName, groupName } = entry
+  const { name } = entry
   if (name === '') return 'it has no name'
-  for (const text of [name, linkName, userName, groupName]) {
-    if (text.includes('\0')) return 'a name holds a NUL'
-    if (!text.isWellFormed()) return 'a name is not Unicode text'
-  }
   if (entry.type === 'file' && name.endsWith('/')) return 'the name of a file ends in a slash'
   const isLink = entry.type === 'symlink' || entry.type === 'hardlink'
-  if (isLink && linkName === '') return 'a link has no target'
-  return undefined
+  if (isLink && (entry.linkName ?? '') === '') return 'a link has no target'
+  return textProblem(name) ?? textProblem(entry.linkName ?? '') ?? textProblem(entry.userName) ?? textProblem(entry.groupName)
+}
+
+function textProblem(text: string): string | undefined {
+  if (text.includes('\0')) return 'a name holds a NUL'
+  return text.isWellFormed() ? undefined : 'a name is not Unicode text'
 }
 
 function numberProblem(entry: TarEntry): string | undefined {
-  for (const [what, value] of [
-    ['size', entry.size],
-    ['mode', entry.mode],
-    ['uid', entry.uid],
-    ['gid', entry.gid],
-  ] as const) {
-    if (!Number.isSafeInteger(value) || value < 0) return `its ${what} is ${value}`
-  }
-  if (entry.mode > MAX_MODE) return `its mode is ${entry.mode}`
+  if (!isCount(entry.size)) return `its size is ${entry.size}`
+  if (!isCount(entry.mode) || entry.mode > MAX_MODE) return `its mode is ${entry.mode}`
+  if (!isCount(entry.uid) || !isCount(entry.gid)) return `its owner is ${entry.uid}, its group ${entry.gid}`
   if (!Number.isSafeInteger(entry.modifiedAtSeconds)) return `its time is ${entry.modifiedAtSeconds}`
   if (entry.type !== 'file' && entry.size !== 0) return 'it has a size but is not a file'
   return undefined
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0
 }

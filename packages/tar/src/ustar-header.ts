@@ -8,10 +8,11 @@ const PREFIX_BYTES = 155
 const SLASH = 0x2f
 const SPACE = 0x20
 const DIGIT_0 = 0x30
+const MAX_INT = 0x7fffffff
 
 /**
  * Writes the header of `entry` at `offset` of `target` when plain ustar can hold it, with the bytes that Go's
- * archive/tar and so WAL-G would write (RF 3.4), and without making any object. Returns the bytes written, 512, or 0 when
+ * archive/tar and so WAL-G would write (RF 3.4), and leaves next to nothing to collect. Returns the bytes written, 512, or 0 when
  * the entry needs a PAX header: `encodeTarHeader` makes that one.
  * @throws Fault `invalid` `TAR_ENTRY_INVALID` for an entry that no tar can hold.
  */
@@ -75,10 +76,15 @@ function endCutText(target: Uint8Array, start: number, end: number): void {
 /** Octal digits with leading zeros and a NUL at the end; 0 for a number that does not fit. */
 export function putOctal(header: HeaderBytes, field: Field, value: number): void {
   const start = header.offset + field[0]
+  let at = start + field[1] - 2
   let rest = fitsOctal(field, value) ? value : 0
-  for (let at = start + field[1] - 2; at >= start; at -= 1) {
+  for (; rest > MAX_INT; at -= 1) {
     header.target[at] = DIGIT_0 + (rest % 8)
     rest = Math.floor(rest / 8)
+  }
+  for (; at >= start; at -= 1) {
+    header.target[at] = DIGIT_0 + (rest & 7)
+    rest >>= 3
   }
 }
 

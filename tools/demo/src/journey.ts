@@ -52,8 +52,9 @@ export async function playJourney(playground: Playground, narration: Narration):
     `The shop goes on: now ${before.map(({ name, rows }) => `${formatCount(rows)} ${name}`).join(', ')}. The time is ${moment}.`,
   )
 
+  await server.query("insert into orders values (0, 1, 'after the moment', 1)")
   await server.query('drop table orders')
-  narration.step('A second later somebody types: DROP TABLE orders;')
+  narration.step('One more order comes in, and then somebody types: DROP TABLE orders;')
   await narration.during('the shop goes on', goOnUntilArchived(server), stored)
   narration.step('Nobody notices at once: more changes come in, and WAL goes on being archived.')
 

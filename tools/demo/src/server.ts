@@ -36,7 +36,7 @@ export async function startServer(playground: Playground, name: string, env: Rea
     () => new Error(`PostgreSQL did not start:\n${log().split('\n').slice(-20).join('\n')}`),
   )
   const query = async <Row extends object>(sql: string): Promise<Row[]> => {
-    const client = new Client({ host: socketDirectory, port: 5432, user: 'postgres', database: 'postgres' })
+    const client = new Client({ host: socketDirectory, port: 5432, user: 'postgres', database: 'postgres', statement_timeout: 120_000 })
     client.on('error', () => undefined)
     await client.connect()
     try {

@@ -31,7 +31,8 @@ export async function packPackages(folder: string): Promise<Tarballs> {
 
 /** What building and packing read. Links of `node_modules` that lead to other packages lead to their copies. */
 function copyWorkspace(copy: string): readonly string[] {
-  for (const name of ['package.json', 'pnpm-workspace.yaml', 'tsconfig.base.json', 'LICENSE']) cpSync(join(checkout, name), join(copy, name))
+  for (const name of ['package.json', 'pnpm-workspace.yaml', 'tsconfig.base.json', 'LICENSE'])
+    cpSync(join(checkout, name), join(copy, name))
   symlinkSync(join(checkout, 'node_modules'), join(copy, 'node_modules'))
   const published = foldersIn('packages').concat(foldersIn('apps'))
   for (const member of published) {

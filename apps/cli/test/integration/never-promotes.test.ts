@@ -1,4 +1,4 @@
-import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import {
   copyRunningCluster,
@@ -199,12 +199,12 @@ async function makeScene(major: PostgresMajor, folder: string): Promise<Scene> {
     .filter((name) => /^[0-9A-F]{24}\.lz4$/.test(name))
     .map((name) => name.slice(0, 24))
     .sort()
-  const first = segments.indexOf(start!.name)
+  const first = segments.indexOf(start.name)
   const [before, victim, behind] = segments.slice(first, first + 3) as [string, string, string]
   expect(first, server.log()).toBeGreaterThan(0)
   expect(segments.length).toBeGreaterThan(first + 4)
   const repositories = { lz4: root, none: await recoded(root, 'none', folder), brotli: await recoded(root, 'brotli', folder) }
-  return { base, repositories, victim, before, behind, rows: 5001, endLsn: end!.lsn }
+  return { base, repositories, victim, before, behind, rows: 5001, endLsn: end.lsn }
 }
 
 /** The same archive with another codec, made by the commands. */
@@ -225,8 +225,28 @@ interface Run {
   readonly mode: Mode
   readonly failure?: Failure
   readonly codec?: Codec
+  /** Another archive than the scene's. */
+  readonly repository?: string
   readonly env?: Readonly<Record<string, string>>
   readonly settings?: ServerSettings
+}
+
+/** Adds timeline 2 to an archive: a copy of the base recovers, is promoted, gets a row more, and archives it. */
+async function addTimeline(scene: Scene, major: PostgresMajor): Promise<string> {
+  const folder = work.makeFolder(String(major), 'promoted')
+  const data = join(folder, 'data')
+  const root = join(folder, 'repository')
+  await sh('cp', '-a', scene.base, data)
+  await sh('cp', '-a', scene.repositories.lz4, root)
+  writeServerFile(join(data, 'recovery.signal'), '')
+  const settings = { restore_command: `${waltz} wal-fetch %f %p`, archive_mode: true, archive_command: `${waltz} wal-push %p` }
+  await using server = await startRestored(data, major, { env: environment(root, 'lz4'), settings })
+  await server.waitForValue('select pg_is_in_recovery()', 'false')
+  await server.query("insert into t values (5002, 'on timeline 2')")
+  await server.query('select pg_switch_wal()')
+  await server.stop('fast')
+  expect(readdirSync(join(root, 'wal_005'))).toContain('00000002.history.lz4')
+  return root
 }
 
 /** Restores the base with a copy of the archive, lets the failure happen, and sees what the server does. */
@@ -236,6 +256,7 @@ async function play({
   mode,
   failure,
   codec = failure?.codec ?? 'lz4',
+  repository,
   env = {},
   settings = {},
 }: Run): Promise<Outcome & { readonly log: string }> {
@@ -243,7 +264,7 @@ async function play({
   const data = folder.join('data')
   const root = folder.join('repository')
   await sh('cp', '-a', scene.base, data)
-  await sh('cp', '-a', scene.repositories[codec], root)
+  await sh('cp', '-a', repository ?? scene.repositories[codec], root)
   const extension = EXTENSION[codec]
   const object = join(root, 'wal_005', scene.victim + extension)
   failure?.damage?.({ root, object, scene, extension })
@@ -283,7 +304,7 @@ async function observe(server: Awaited<ReturnType<typeof startRestored>>, scene:
   for (let quietSince = 0; Date.now() < deadline;) {
     if (!server.isRunning()) return { kind: 'stopped' }
     const [state] = await server.query<{ standby: boolean }>('select pg_is_in_recovery() as standby').catch(() => [])
-    if (state?.standby === false) {
+    if (state !== undefined && !state.standby) {
       const [count] = await server.query<{ rows: number }>('select count(*)::int as rows from t')
       return { kind: 'writable', rows: count?.rows ?? -1 }
     }
@@ -313,9 +334,27 @@ for (const major of [13, 15, 18] as const) {
     it("shows what is at stake: with WAL-G's exit codes a hole ends recovery and rows are gone", () =>
       inTurn(async () => {
         const env = { WALTZ_WAL_FETCH_EXIT_CODES: 'wal-g' }
-        const { log, ...outcome } = await play({ scene, major, mode: 'no target', failure: failures[0]!, env })
+        const { log, ...outcome } = await play({ scene, major, mode: 'no target', failure: failures[0], env })
         expect(outcome.kind, log).toBe('writable')
         expect(outcome.kind === 'writable' && outcome.rows, log).toBeLessThan(scene.rows)
+      }))
+
+    it('follows a newer timeline, and stops when its history is lost', () =>
+      inTurn(async () => {
+        const repository = await addTimeline(scene, major)
+        const whole = await play({ scene, major, mode: 'no target', repository })
+        expect(whole, whole.log).toMatchObject({ kind: 'writable', rows: scene.rows + 1 })
+        // Without the history the server would recover timeline 1, promote, and the row of timeline 2 would be gone.
+        const damage: Failure['damage'] = ({ root }) => rmSync(join(root, 'wal_005/00000002.history.lz4'))
+        const lost = await play({
+          scene,
+          major,
+          mode: 'no target',
+          repository,
+          failure: { name: 'no history', damage, standby: 'waiting' },
+        })
+        expect(lost, lost.log).toMatchObject({ kind: 'stopped' })
+        expect(lost.log).toContain('WAL_HISTORY_HOLE')
       }))
 
     for (const failure of failures) {

@@ -8,11 +8,11 @@ import type { ExtractContext } from './extract-part.ts'
 import { listUnmarked } from './file-list.ts'
 import { makeNeededFolders, makeTablespaceFolders, makeTablespaceLinks, signalWarnings, writeRecovery } from './finish-tree.ts'
 import { guarded } from './local-fault.ts'
-import { releaseMarker, removeMarker, writeMarker } from './marker.ts'
+import { removeMarker, writeMarker } from './marker.ts'
 import { memberKey } from './member-name.ts'
 import { addTally, emptyTally, type PartTally } from './part-tally.ts'
 import type { PreparedRestore } from './prepare-restore.ts'
-import { currentOwner } from './restore-owner.ts'
+import { claimDestination } from './restore-owner.ts'
 import type { ApplyRestoreOptions, RestorePlan, RestoreResult } from './restore-options.ts'
 import { syncTrees, type SyncMethod } from './sync-tree.ts'
 import { createTreeWriter, type RestoreRoots, type TreeWriter } from './tree-writer.ts'
@@ -31,20 +31,26 @@ export async function applyRestore(prepared: PreparedRestore, options: ApplyRest
   throwIfAborted(request.signal)
   const roots: RestoreRoots = { destination: plan.destination.path, tablespaces: plan.tablespaces }
   const observed = { ...options, observe: options.observe ?? ((): void => undefined) }
+  if (plan.destination.state === 'absent') guarded('creating', roots.destination, () => mkdirSync(roots.destination, 0o700))
+  const claim = claimDestination(roots.destination)
   try {
-    return await writeTree(prepared, roots, observed)
-  } catch (error) {
-    releaseMarker(roots.destination)
-    throw error
+    return await writeTree(prepared, roots, { ...observed, beforeLast: claim.release })
+  } finally {
+    claim.release()
   }
 }
 
 type ObservedOptions = ApplyRestoreOptions & Required<Pick<ApplyRestoreOptions, 'observe'>>
 
-async function writeTree(prepared: PreparedRestore, roots: RestoreRoots, options: ObservedOptions): Promise<RestoreResult> {
+interface WriteOptions extends ObservedOptions {
+  /** Called when only the marker is still to go. */
+  readonly beforeLast: () => void
+}
+
+async function writeTree(prepared: PreparedRestore, roots: RestoreRoots, options: WriteOptions): Promise<RestoreResult> {
   const { plan, request } = prepared
   const { observe } = options
-  await openDestination(prepared, roots, () => observe({ type: 'phase', phase: 'clearing' }))
+  await markDestination(prepared, roots, () => observe({ type: 'phase', phase: 'clearing' }))
   observe({ type: 'phase', phase: 'extracting', totalBytes: storedBytesToFetch(plan) })
   const tree = createTreeWriter(roots)
   const { total, retriedParts } = await extract(prepared, tree, options)
@@ -62,6 +68,7 @@ async function writeTree(prepared: PreparedRestore, roots: RestoreRoots, options
     : 'skipped'
   observe({ type: 'phase', phase: 'finishing' })
   placeControlFile(roots.destination, prepared.controlFile, options.sync)
+  options.beforeLast()
   removeMarker(roots.destination)
   return resultOf(prepared, total, { retriedParts, synced, warnings })
 }
@@ -93,14 +100,12 @@ function storedBytesToFetch({ parts }: RestorePlan): number {
   return parts.reduce((sum, part) => (part.role === 'control' ? sum : sum + part.storedBytes), 0)
 }
 
-/** Makes the folder ours: created or cleared, with the marker in it before anything else. */
-async function openDestination(prepared: PreparedRestore, roots: RestoreRoots, onClear: () => void): Promise<void> {
+/** Clears what an interrupted run left, and puts the marker in before anything else. */
+async function markDestination(prepared: PreparedRestore, roots: RestoreRoots, onClear: () => void): Promise<void> {
   const { plan, backupId } = prepared
   const { destination } = roots
   const tablespaces = roots.tablespaces.map(({ name, location }) => ({ name, location }))
-  const owner = currentOwner()
-  const marker = { backup: plan.backup.name, backupId, tablespaces, ...(owner === undefined ? {} : { owner }) }
-  if (plan.destination.state === 'absent') guarded('creating', destination, () => mkdirSync(destination, 0o700))
+  const marker = { backup: plan.backup.name, backupId, tablespaces }
   const old = plan.destination.marker
   if (old !== undefined) {
     onClear()

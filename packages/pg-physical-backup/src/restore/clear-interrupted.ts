@@ -1,7 +1,7 @@
 import { lstat, opendir, rmdir, unlink } from 'node:fs/promises'
 import { Fault } from '@waltz/errors'
 import { errnoOf, localFault } from './local-fault.ts'
-import { markerName, reservedNames, type RestoreMarker } from './marker.ts'
+import { markerName, ownerName, reservedNames, type RestoreMarker } from './marker.ts'
 
 /** Files that a restore writes although no backup lists them. */
 const ownFiles: ReadonlySet<string> = new Set([
@@ -17,7 +17,7 @@ const ownFiles: ReadonlySet<string> = new Set([
 /**
  * Clears what an interrupted run wrote, in the data directory and in the tablespace locations that its marker names.
  * First everything is looked at, then removed: a file that the backup does not have is somebody else's, and then
- * nothing is removed at all. The marker stays.
+ * nothing is removed at all. The marker and the owner's file stay.
  * @throws Fault `conflict` `RESTORE_FOREIGN_FILE`.
  */
 export async function clearInterrupted(destination: string, marker: RestoreMarker, isMember: (path: string) => boolean): Promise<void> {
@@ -45,7 +45,7 @@ export async function clearInterrupted(destination: string, marker: RestoreMarke
       folder,
       prefix,
       async (full, path) => {
-        if (path !== markerName) await unlink(full)
+        if (path !== markerName && path !== ownerName) await unlink(full)
       },
       async (full) => rmdir(full),
     )

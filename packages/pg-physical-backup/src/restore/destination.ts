@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { Fault } from '@waltz/errors'
 import { errnoOf, localFault } from './local-fault.ts'
 import { markerName, readMarker, reservedNames, type RestoreMarker } from './marker.ts'
-import { ownerIsAlive } from './restore-owner.ts'
+import { checkNoLivingOwner } from './restore-owner.ts'
 import type { RestoreRoots } from './tree-writer.ts'
 
 /** What a destination is before the restore. */
@@ -48,6 +48,7 @@ export function inspectDestination(given: string, identity: RestoreIdentity): De
         hint: 'Restore into another folder, or stop that server and move its folder away.',
       },
     )
+  checkNoLivingOwner(path)
   const marker = readMarker(path)
   if (marker !== undefined) {
     judgeMarker(path, marker, identity)
@@ -119,11 +120,6 @@ export function resolveExisting(path: string): string {
 }
 
 function judgeMarker(path: string, marker: RestoreMarker, identity: RestoreIdentity): void {
-  if (marker.owner !== undefined && ownerIsAlive(marker.owner))
-    throw new Fault('conflict', 'RESTORE_IN_PROGRESS', `another restore of ${marker.backup} is writing into ${path} right now`, {
-      context: { path },
-      hint: 'Wait for it, or restore into another folder.',
-    })
   if (existsAt(join(path, 'global/pg_control')))
     throw new Fault(
       'conflict',

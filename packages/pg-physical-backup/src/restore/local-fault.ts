@@ -1,4 +1,4 @@
-import { Fault } from '@waltz/errors'
+import { Fault, isFault } from '@waltz/errors'
 
 /** The text of a Node error's code; undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
@@ -45,6 +45,6 @@ export function guarded<T>(action: string, path: string, operation: () => T): T 
   try {
     return operation()
   } catch (error) {
-    throw localFault(error, action, path)
+    throw isFault(error) ? error : localFault(error, action, path)
   }
 }

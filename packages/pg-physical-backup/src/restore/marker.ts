@@ -6,8 +6,11 @@ import { errnoOf, guarded, localFault } from './local-fault.ts'
 export const markerName = '.waltz-restore-in-progress'
 const temporaryName = `${markerName}.tmp`
 
+/** The file that says which process restores; see `claimDestination`. */
+export const ownerName = '.waltz-restore-owner'
+
 /** Names that belong to the restore itself, which no member of a backup may take. */
-export const reservedNames: ReadonlySet<string> = new Set([markerName, temporaryName])
+export const reservedNames: ReadonlySet<string> = new Set([markerName, temporaryName, ownerName])
 
 /** What the marker holds: enough to recognise the same restore and to find what it wrote. */
 export interface RestoreMarker {
@@ -15,8 +18,6 @@ export interface RestoreMarker {
   /** Tells two backups of the same name apart. */
   readonly backupId: string
   readonly tablespaces: readonly { readonly name: string; readonly location: string }[]
-  /** The process that restores, where the system can tell. */
-  readonly owner?: string
 }
 
 /**
@@ -45,21 +46,6 @@ export function removeMarker(destination: string): void {
     unlinkSync(path)
     syncFolderNow(destination)
   })
-}
-
-/**
- * Takes the owner out of the marker after a restore that failed, so that the same process may try again. Best effort:
- * the failure that led here is what counts, and an owner that died is recognised anyway.
- */
-export function releaseMarker(destination: string): void {
-  try {
-    const marker = readMarker(destination)
-    if (marker === undefined) return
-    const { backup, backupId, tablespaces } = marker
-    writeMarker(destination, { backup, backupId, tablespaces })
-  } catch {
-    // A full disk, most likely.
-  }
 }
 
 /**

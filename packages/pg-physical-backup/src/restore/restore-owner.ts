@@ -1,4 +1,55 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { Fault } from '@waltz/errors'
+import { errnoOf, guarded } from './local-fault.ts'
+import { ownerName } from './marker.ts'
+
+/** The right to write into a folder; releasing it twice is harmless. */
+export interface DestinationClaim {
+  readonly release: () => void
+}
+
+/**
+ * Makes this process the one that restores into a folder, until it lets go or ends in whatever way. A file of its own,
+ * because removing one works on a full disk too, while rewriting the marker does not.
+ * @throws Fault `conflict` `RESTORE_IN_PROGRESS` when another living process has the folder.
+ */
+export function claimDestination(destination: string): DestinationClaim {
+  const path = `${destination}/${ownerName}`
+  const owner = currentOwner()
+  checkNoLivingOwner(destination)
+  if (owner === undefined) return { release: () => undefined }
+  guarded('writing', path, () => {
+    rmSync(path, { force: true })
+    try {
+      writeFileSync(path, owner, { flag: 'wx', mode: 0o600 })
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') throw inProgress(destination)
+      throw error
+    }
+  })
+  return { release: () => guarded('removing', path, () => rmSync(path, { force: true })) }
+}
+
+/**
+ * Looks whether another process restores into a folder right now.
+ * @throws Fault `conflict` `RESTORE_IN_PROGRESS`.
+ */
+export function checkNoLivingOwner(destination: string): void {
+  let owner: string
+  try {
+    owner = readFileSync(`${destination}/${ownerName}`, 'utf8')
+  } catch {
+    return
+  }
+  if (ownerIsAlive(owner)) throw inProgress(destination)
+}
+
+function inProgress(destination: string): Fault {
+  return new Fault('conflict', 'RESTORE_IN_PROGRESS', `another restore is writing into ${destination} right now`, {
+    context: { path: destination },
+    hint: 'Wait for it, or restore into another folder.',
+  })
+}
 
 /**
  * Names this process so that another one can tell whether it still runs: boot, process id and the moment it started,

@@ -31,7 +31,19 @@ function watch(module: object, names: readonly string[]): void {
   }
 }
 
-watch(fs, ['openSync', 'writeSync', 'fchmodSync', 'chmodSync', 'mkdirSync', 'renameSync', 'unlinkSync', 'rmdirSync', 'rmSync', 'symlinkSync', 'writeFileSync'])
+watch(fs, [
+  'openSync',
+  'writeSync',
+  'fchmodSync',
+  'chmodSync',
+  'mkdirSync',
+  'renameSync',
+  'unlinkSync',
+  'rmdirSync',
+  'rmSync',
+  'symlinkSync',
+  'writeFileSync',
+])
 watch(promises, ['open', 'unlink', 'rmdir', 'rename', 'mkdir', 'symlink', 'writeFile'])
 const probe: FileHandle = await promises.open('/dev/null', 'r')
 watch(Object.getPrototypeOf(probe) as object, ['write', 'chmod'])
@@ -48,5 +60,5 @@ const restore = await requestFor(openRepository(repository), destination, {
   spoolDirectory: join(dirname(destination), 'spool'),
   recovery: { request, restoreCommand: '/bin/false' },
 })
-await restoreBackup(restore, { ...quick, sync: true })
+await restoreBackup(restore, quick)
 console.log(changes)
