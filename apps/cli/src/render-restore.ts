@@ -58,6 +58,8 @@ export function planAsJson(plan: RestorePlan): unknown {
             segments: wal.segments,
             missing: wal.missing.count,
             missing_names: wal.missing.names,
+            holes: wal.holes.count,
+            hole_names: wal.holes.names,
           },
         }),
     ...(recovery === undefined

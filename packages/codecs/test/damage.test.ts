@@ -1,11 +1,13 @@
 import { sourceOf } from '@waltz/bytes'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { brotli } from '../src/brotli.ts'
 import { gzip } from '../src/gzip.ts'
 import { lz4 } from '../src/lz4.ts'
 import { zstd } from '../src/zstd.ts'
 import { collect, expectSame, faultOf, noise, sample } from './support.ts'
+
+vi.setConfig({ testTimeout: 30_000 }) // many runs each, on machines that do other things as well
 
 // Two equal halves without a short period, so that a changed match shows in the content.
 const plain = new Uint8Array(Buffer.concat([noise(200), noise(200)]))

@@ -1,7 +1,9 @@
 import { sourceOf } from '@waltz/bytes'
 import { array, assert, asyncProperty, integer } from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { codecs, collect, expectSame, inChunks, noise, sample } from './support.ts'
+
+vi.setConfig({ testTimeout: 30_000 }) // many runs each, on machines that do other things as well
 
 const all = await codecs()
 const K = 1024

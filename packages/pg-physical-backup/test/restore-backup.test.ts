@@ -10,7 +10,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { planRestore, restoreBackup } from '../src/restore/restore-backup.ts'
 import { markerName } from '../src/restore/marker.ts'
 import { parseRecoveryFlags } from '../src/restore/recovery-target.ts'
-import type { RestoreRequest } from '../src/restore/restore-options.ts'
+import type { RestorePlan, RestoreRequest } from '../src/restore/restore-options.ts'
 import { expectedLines, now, openRepository, quick, requestFor, restoreFrom, scratch, sealedFormat, treeLines } from './restore-support.ts'
 
 const backup = 'base_000000010000000000000013'
@@ -434,5 +434,25 @@ describe('recovery settings', () => {
       })
     }
     expect(existsSync(target)).toBe(false)
+  })
+
+  it('are refused for an LSN behind the archive, and a hole in the archive is told', async () => {
+    using work = scratch()
+    const store = await repositoryWith()
+    for (const low of ['13', '14', '17', '18']) await store.put(`wal_005/0000000100000000000000${low}.zst`, sourceOf('x'))
+    const planFor = async (lsn: string): Promise<RestorePlan> => {
+      const request = parseRecoveryFlags({ lsn }, () => 0)
+      if (request === undefined) throw new Error('no request')
+      return await planRestore(
+        await requestFor(store, join(work.path, 'data'), { selector: undefined, recovery: { request, restoreCommand: 'x' } }),
+      )
+    }
+    await expect(planFor('0/1900001')).rejects.toMatchObject({
+      code: 'RECOVERY_TARGET_UNREACHABLE',
+      message: expect.stringContaining('ends before 0/1900000'),
+    })
+    const plan = await planFor('0/1900000')
+    expect(plan.wal?.holes).toEqual({ count: 2, names: ['000000010000000000000015', '000000010000000000000016'] })
+    expect(plan.warnings).toEqual([expect.stringContaining('the archive has a hole behind the backup')])
   })
 })

@@ -14,6 +14,8 @@ const STATS_AT_ONCE = 64
 interface Walk {
   readonly place: Place
   readonly signal: AbortSignal | undefined
+  /** Not into the folders of the first level. */
+  readonly oneLevel?: boolean
 }
 
 /** One level of the walk. */
@@ -39,7 +41,7 @@ export async function* listObjects(place: Place, prefix: string, options: ListOp
   const signal = options?.signal
   throwIfAborted(signal)
   checkPrefix(prefix)
-  yield* walkFolder({ place, signal }, firstLevel(prefix, options?.after))
+  yield* walkFolder({ place, signal, oneLevel: options?.oneLevel ?? false }, firstLevel(prefix, options?.after))
 }
 
 /** `ObjectStore.listGroups`: the folders of one level that hold at least one object at any depth. */
@@ -66,6 +68,7 @@ async function* walkFolder(walk: Walk, level: Level): AsyncGenerator<ObjectInfo>
     const name = sorted[index] as string
     if (isFolder(name)) {
       index += 1
+      if (walk.oneLevel === true) continue
       const folder = level.folder + name
       const linked = level.linked || links.has(name)
       if (linked && (await isCircle(walk, folder))) continue

@@ -52,7 +52,7 @@ export function createMemoryStore({ now, maxObjectBytes = 2 ** 30 }: MemoryStore
       for (const key of sortedKeys(shelf, prefix, options)) {
         throwIfAborted(options?.signal)
         const found = shelf.objects.get(key)
-        if (found !== undefined && isAfter(key, options)) yield found.info
+        if (found !== undefined && isAfter(key, options) && isOnLevel(key, prefix, options)) yield found.info
       }
     },
     async *listGroups(prefix, options) {
@@ -153,4 +153,8 @@ function createStamp(now: () => Date): () => Pick<ObjectInfo, 'modifiedAt' | 'mo
     count += 1
     return { modifiedAt, modifiedAtNs: BigInt(ms) * 1_000_000n + BigInt(withinMs), etag: `"${count}"` }
   }
+}
+
+function isOnLevel(key: string, prefix: string, options: ListOptions | undefined): boolean {
+  return options?.oneLevel !== true || !key.includes('/', prefix.length)
 }

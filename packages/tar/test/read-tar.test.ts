@@ -1,8 +1,10 @@
 import { concatBytes, sourceOf } from '@waltz/bytes'
 import { array, assert as check, asyncProperty, constantFrom, integer, record, string, uint8Array } from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { encodeTarHeader, readTar, TAR_TRAILER, type TarEnd, type TarMember } from '../src/index.ts'
 import { archive, entry, faultOf, inChunks, list, member, plainEntry, text, withBytes, zeros } from './support.ts'
+
+vi.setConfig({ testTimeout: 30_000 }) // many runs each, on machines that do other things as well
 
 const small = archive(
   member({ name: '/', type: 'directory', mode: 0o700 }),

@@ -11,8 +11,8 @@ export interface FetchToFileRequest extends FetchOptions {
   readonly name: string
   /** An absolute path. A file there is replaced, a symbolic link is followed, a directory is an error. */
   readonly destination: string
-  /** Sixteen or so random hex digits: the temporary name beside the destination. */
-  readonly randomHex: () => string
+  /** Any text that no other process gives at the same time (random, or process and moment): part of the temporary name beside the destination. */
+  readonly unique: string
 }
 
 /** What was fetched. */
@@ -32,7 +32,7 @@ export async function fetchWalToFile(context: ArchiveContext, request: FetchToFi
   const destination = await resolveDestination(request.destination)
   await using opened = await fetchWal(context, name, request)
   const content = checkedContent(context, { ...opened, name, signal })
-  const temporary = `${destination}${TEMPORARY_MARK}${request.randomHex()}`
+  const temporary = `${destination}${TEMPORARY_MARK}${request.unique}`
   await removeAbandoned(context, destination)
   try {
     const bytes = await writeSynced(temporary, content, signal)

@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 const fetchTo = (archive: WalArchive, name: string, destination = join(folder, 'RECOVERYXLOG')) =>
-  archive.fetchToFile({ name, destination, randomHex: () => '0011223344556677' })
+  archive.fetchToFile({ name, destination, unique: '0011223344556677' })
 
 /** Pushes 1 to 3, then replaces what is stored of one of them. */
 async function damaged(codec: string, name: string, change: (stored: Uint8Array) => Uint8Array): Promise<WalArchive> {
@@ -84,7 +84,7 @@ describe('fetchToFile', () => {
     await push(archive, nameOf(1), wal[0])
     const destination = join(folder, 'RECOVERYXLOG')
     const signal = AbortSignal.abort()
-    const request = { name: nameOf(1), destination, randomHex: () => 'ab', signal }
+    const request = { name: nameOf(1), destination, unique: 'ab', signal }
     expect(await faultOf(archive.fetchToFile(request))).toMatchObject({ kind: 'aborted' })
     expect(await readdir(folder)).toEqual([])
   })

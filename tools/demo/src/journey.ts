@@ -35,6 +35,7 @@ export async function playJourney(playground: Playground, narration: Narration):
   await narration.during('filling the tables', fillTables(server))
   narration.step(`Two tables are filled: ${(await proofs(server)).map(({ name, rows }) => `${formatCount(rows)} ${name}`).join(', ')}.`)
 
+  const dataBytes = folderBytes(server.dataDirectory) - folderBytes(join(server.dataDirectory, 'pg_wal'))
   const push = await timed(
     narration.during(
       'backing up',
@@ -42,17 +43,17 @@ export async function playJourney(playground: Playground, narration: Narration):
       stored,
     ),
   )
-  const backup = await measureBackup(repository)
+  const backup = { bytes: folderBytes(join(repository, 'basebackups_005')) }
   narration.step(`waltz backup-push: the running server is backed up, ${formatBytes(backup.bytes)} in ${push.seconds.toFixed(1)} s.`)
 
-  await narration.during('the shop goes on', server.query(INSERT_MORE))
+  await narration.during('the shop goes on', server.query(`insert into orders ${ordersFrom(400_001, 450_000)}`))
   const before = await proofs(server)
   const moment = await nextFullSecond(server)
   narration.step(
     `The shop goes on: now ${before.map(({ name, rows }) => `${formatCount(rows)} ${name}`).join(', ')}. The time is ${moment}.`,
   )
 
-  await server.query("insert into orders values (0, 1, 'after the moment', 1)")
+  await server.query("insert into orders (id, remark) values (0, 'after the moment')")
   await server.query('drop table orders')
   narration.step('One more order comes in, and then somebody types: DROP TABLE orders;')
   await narration.during('the shop goes on', goOnUntilArchived(server), stored)
@@ -74,7 +75,6 @@ export async function playJourney(playground: Playground, narration: Narration):
     `The orders are back. Promoted with pg_wal_replay_resume(), the restored database takes writes on timeline ${await timeline(restored)}.`,
   )
 
-  const dataBytes = folderBytes(server.dataDirectory) - folderBytes(join(server.dataDirectory, 'pg_wal'))
   const wal = measureWal(repository)
   await server.stop()
   await restored.stop()
@@ -116,15 +116,18 @@ async function createServer(playground: Playground, environment: Readonly<Record
 async function fillTables(server: DemoServer): Promise<void> {
   await server.query(`create table customers as
     select id, md5(id::text) as name, now() - id * interval '1 minute' as since from generate_series(1, 20000) id`)
-  await server.query(`create table orders as
-    select id, id % 20000 + 1 as customer, md5(random()::text) as reference, (random() * 1000)::numeric(8, 2) as amount
-    from generate_series(1, 300000) id`)
+  await server.query(`create table orders as ${ordersFrom(1, 400_000)}`)
   await server.query('create index on orders (customer)')
   await server.query('checkpoint')
 }
 
-const INSERT_MORE = `insert into orders
-  select id, id % 20000 + 1, md5(random()::text), (random() * 1000)::numeric(8, 2) from generate_series(300001, 350000) id`
+/** Orders that look like orders: some columns repeat, some do not. */
+function ordersFrom(first: number, last: number): string {
+  return `select id, id % 20000 + 1 as customer, (random() * 1000)::numeric(8, 2) as amount, now() + id * interval '1 second' as placed,
+      (array['new', 'paid', 'packed', 'sent', 'delivered'])[1 + id % 5] as state, 'ORD-' || to_char(id, 'FM00000000') as reference,
+      'leave it with the neighbours, floor ' || id % 7 as remark
+    from generate_series(${first}, ${last}) id`
+}
 
 async function proofs(server: DemoServer): Promise<readonly TableProof[]> {
   const found: TableProof[] = []
@@ -190,10 +193,6 @@ async function timed<Result>(work: Promise<Result>): Promise<{ readonly result: 
   const startedAt = performance.now()
   const result = await work
   return { result, seconds: (performance.now() - startedAt) / 1000 }
-}
-
-async function measureBackup(repository: string): Promise<{ readonly bytes: number }> {
-  return { bytes: folderBytes(join(repository, 'basebackups_005')) }
 }
 
 function measureWal(repository: string): { readonly segments: number; readonly bytes: number } {

@@ -112,7 +112,9 @@ const fetchAreas: ReadonlySet<SettingArea> = new Set([
 /** Names, never values, of what wal-fetch had from the environment or from a flag here and needs on the server as well. */
 function requiredVariables({ io, settings, configFile }: Invocation): readonly string[] {
   const rows: readonly SettingRow[] = Object.values(settingsTable)
-  const set = rows.filter((row) => fetchAreas.has(row.area)).flatMap((row) => namesOf(row).filter((name) => (io.env[name] ?? '') !== ''))
+  const set = rows
+    .filter((row) => row.availability === 'now' && fetchAreas.has(row.area))
+    .flatMap((row) => namesOf(row).filter((name) => (io.env[name] ?? '') !== ''))
   const fromFlag = settings.filePrefix !== undefined && configFile === undefined && !set.some((name) => name.endsWith('FILE_PREFIX'))
   return fromFlag ? ['WALG_FILE_PREFIX', ...set] : set
 }

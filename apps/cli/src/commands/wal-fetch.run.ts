@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -31,13 +30,18 @@ export async function runWalFetch(invocation: Invocation): Promise<number> {
   const request = {
     name,
     destination: resolve(io.cwd, destination),
-    randomHex: () => randomBytes(8).toString('hex'),
+    unique: uniqueMark(invocation),
     signal: io.signal,
     ...(timeline && { ownTimeline: timeline }),
   }
   const { storedName } = await patiently(invocation, () => archive.fetchToFile(request))
   log.debug(`${name} was fetched from ${storedName}`)
   return 0
+}
+
+/** Tells temporary files of processes apart. */
+function uniqueMark({ io }: Invocation): string {
+  return `${(io.host?.processId ?? 0).toString(16)}-${io.now().getTime().toString(16)}`
 }
 
 /** Tries again while the storage does not answer, until the deadline. */

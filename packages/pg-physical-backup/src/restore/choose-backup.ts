@@ -1,5 +1,5 @@
 import { Fault } from '@waltz/errors'
-import { formatLsn, type Lsn } from '@waltz/pg-structures'
+import { formatLsn, segmentNumberFromName, type Lsn, type WalFileName } from '@waltz/pg-structures'
 import { describeTarget, type RecoveryTarget, type TargetTimeline } from './recovery-target.ts'
 import { formatMoment } from './target-time.ts'
 
@@ -79,6 +79,24 @@ export function resolveTimeline(timeline: TargetTimeline, from: number, survey: 
   return newest
 }
 
+/**
+ * Whether the archive reaches an LSN on the line of history of a timeline; the segment size comes from the control file
+ * of the chosen backup. Other targets are not judged here.
+ * @throws Fault `invalid` `RECOVERY_TARGET_UNREACHABLE`.
+ */
+export function checkLsnArchived(choice: BackupChoice, target: RecoveryTarget, survey: ArchiveSurvey, segmentBytes: number): void {
+  if (target.kind !== 'lsn') return
+  const ends = onLine(choice.timeline, survey).flatMap(({ lastSegment }) =>
+    lastSegment === undefined ? [] : (segmentNumberFromName(lastSegment as WalFileName, segmentBytes) + 1) * segmentBytes,
+  )
+  const end = Math.max(...ends)
+  if (target.lsn <= end) return
+  const reached = ends.length === 0 ? 'there is no archived WAL to follow' : `the archived WAL ends before ${formatLsn(BigInt(end) as Lsn)}`
+  throw new Fault('invalid', 'RECOVERY_TARGET_UNREACHABLE', `no backup can reach ${describeTarget(target)}: ${reached}`, {
+    hint: 'If the old server still has newer WAL, archive it first with waltz wal-push.',
+  })
+}
+
 /** The span of time between the first backup's end and the last archived segment, as text; undefined without either. */
 export function reachableWindow(candidates: readonly BackupCandidate[], survey: ArchiveSurvey): string | undefined {
   const full = candidates.filter((one) => !one.increment)
@@ -115,7 +133,7 @@ function reasonAgainstTarget(target: RecoveryTarget, backup: BackupCandidate, ti
  * Where the line of history of `timeline` leaves the timeline `ancestor` for good; undefined when it was never on it.
  * A recovery that stopped before its target timeline began leaves switches that step back, so all later ones count.
  */
-function leftAt(ancestor: number, timeline: number, survey: ArchiveSurvey): Lsn | undefined {
+export function leftAt(ancestor: number, timeline: number, survey: ArchiveSurvey): Lsn | undefined {
   const history = survey.timelines.find((one) => one.timeline === timeline)?.history ?? []
   const index = history.findIndex((one) => one.timeline === ancestor)
   if (index === -1) return undefined
@@ -124,10 +142,15 @@ function leftAt(ancestor: number, timeline: number, survey: ArchiveSurvey): Lsn 
     .reduce<Lsn | undefined>((least, one) => (least === undefined || one.switchLsn < least ? one.switchLsn : least), undefined)
 }
 
-function lastStoredOnLine(timeline: number, survey: ArchiveSurvey): number | undefined {
+/** The timelines that lead to one, itself included. */
+function onLine(timeline: number, survey: ArchiveSurvey): readonly ArchivedTimeline[] {
   const end = survey.timelines.find((one) => one.timeline === timeline)
   const line = new Set([timeline, ...(end?.history ?? []).map((one) => one.timeline)])
-  const times = survey.timelines.filter((one) => line.has(one.timeline)).flatMap((one) => one.lastStoredAtMs ?? [])
+  return survey.timelines.filter((one) => line.has(one.timeline))
+}
+
+function lastStoredOnLine(timeline: number, survey: ArchiveSurvey): number | undefined {
+  const times = onLine(timeline, survey).flatMap((one) => one.lastStoredAtMs ?? [])
   return times.length === 0 ? undefined : Math.max(...times)
 }
 

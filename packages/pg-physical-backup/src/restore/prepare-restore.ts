@@ -1,9 +1,18 @@
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { assert, Fault, isFault } from '@waltz/errors'
-import { formatLsn, segmentName, segmentNumberBefore, segmentNumberOf, timelineId, type ControlFile } from '@waltz/pg-structures'
+import {
+  formatLsn,
+  segmentName,
+  segmentNumberBefore,
+  segmentNumberFromName,
+  segmentNumberOf,
+  timelineId,
+  type ControlFile,
+  type WalFileName,
+} from '@waltz/pg-structures'
 import type { BackupManifest, BackupSummary, Sentinel } from '@waltz/repository'
-import { chooseBackup, type BackupChoice } from './choose-backup.ts'
+import { chooseBackup, checkLsnArchived, leftAt, type ArchiveSurvey, type BackupChoice } from './choose-backup.ts'
 import { checkNesting, inspectDestination, inspectTablespace, type DestinationState } from './destination.ts'
 import { loadFileList, type FileList, type FileListSource } from './file-list.ts'
 import { finishedAtMs, listCandidates, timelineOfBackup } from './list-candidates.ts'
@@ -40,6 +49,8 @@ interface Chosen {
   readonly reason: string
   readonly passedOver: BackupChoice['passedOver']
   readonly warnings: readonly string[]
+  /** Of a restore to a target. */
+  readonly recovery?: { readonly choice: BackupChoice; readonly survey: ArchiveSurvey }
 }
 
 /**
@@ -61,7 +72,9 @@ export async function prepareRestore(request: RestoreRequest): Promise<PreparedR
   const unchecked = await uncheckedParts(request.sealed, present.parts)
   const mapping = mapTablespaces(sentinel.tablespaces, request.restoreSpec)
   const { bytes: controlFile, control } = await readControlPart(reader, controlPartOf(present.parts), sentinel)
-  const wal = await planWal(reader, chosen.summary, { sentinel, control })
+  if (chosen.recovery !== undefined && request.recovery !== undefined)
+    checkLsnArchived(chosen.recovery.choice, request.recovery.request.target, chosen.recovery.survey, control.walSegmentBytes)
+  const wal = await planWal(reader, chosen, { sentinel, control })
   const fileSource = listSource(request, reader, { sentinel, manifest })
   const files = await loadFileList(fileSource)
   try {
@@ -146,7 +159,7 @@ async function choose(request: RestoreRequest): Promise<Chosen> {
   const { target, timeline } = recovery.request
   const choice = chooseBackup({ target, timeline, ...(named === undefined ? {} : { named: named.name }) }, candidates, survey)
   const summary = named ?? (await catalog.find({ name: choice.backup.name }, options))
-  return { summary, reason: choice.reason, passedOver: choice.passedOver, warnings }
+  return { summary, reason: choice.reason, passedOver: choice.passedOver, warnings, recovery: { choice, survey } }
 }
 
 function reasonOf(request: RestoreRequest, summary: BackupSummary): string {
@@ -175,30 +188,48 @@ function listSource(
 
 async function planWal(
   reader: BackupReader,
-  summary: BackupSummary,
+  chosen: Chosen,
   { sentinel, control }: { readonly sentinel: Sentinel; readonly control: ControlFile },
 ): Promise<PlannedWal | undefined> {
-  const timeline = timelineOfBackup(summary.walFileName)
-  if (sentinel.startLsn === undefined || sentinel.finishLsn === undefined || timeline === undefined) return undefined
+  const number = timelineOfBackup(chosen.summary.walFileName)
+  if (sentinel.startLsn === undefined || sentinel.finishLsn === undefined || number === undefined) return undefined
   const { walSegmentBytes: segmentBytes } = control
+  const timeline = timelineId(number)
   const first = segmentNumberOf(sentinel.startLsn, segmentBytes)
   const last = Math.max(first, segmentNumberBefore(sentinel.finishLsn, segmentBytes))
-  const range = { timeline: timelineId(timeline), first, last, segmentBytes }
+  const end = lastArchived(chosen, number, segmentBytes)
   return {
-    timeline,
-    firstSegment: segmentName(range.timeline, first, segmentBytes),
-    lastSegment: segmentName(range.timeline, last, segmentBytes),
+    timeline: number,
+    firstSegment: segmentName(timeline, first, segmentBytes),
+    lastSegment: segmentName(timeline, last, segmentBytes),
     segments: last - first + 1,
-    missing: await missingSegments(reader, range),
+    missing: await missingSegments(reader, { timeline, first, last, segmentBytes }),
+    holes: end <= last ? { count: 0, names: [] } : await missingSegments(reader, { timeline, first: last + 1, last: end, segmentBytes }),
   }
 }
 
+/** The last segment of the backup's own timeline that recovery will ask for; -1 where nothing tells. */
+function lastArchived({ recovery }: Chosen, timeline: number, segmentBytes: number): number {
+  if (recovery === undefined) return -1
+  const { choice, survey } = recovery
+  const left = choice.timeline === timeline ? undefined : leftAt(timeline, choice.timeline, survey)
+  if (left !== undefined) return segmentNumberOf(left, segmentBytes) - 1
+  const name = survey.timelines.find((one) => one.timeline === timeline)?.lastSegment
+  return name === undefined ? -1 : segmentNumberFromName(name as WalFileName, segmentBytes)
+}
+
 function walWarnings(wal: PlannedWal | undefined): readonly string[] {
-  if (wal === undefined || wal.missing.count === 0) return []
-  const names = wal.missing.names.join(', ')
-  return [
-    `${wal.missing.count} of the ${wal.segments} WAL segments that the copy needs to become consistent are not in the archive: ${names}`,
-  ]
+  if (wal === undefined) return []
+  const warnings: string[] = []
+  if (wal.missing.count > 0)
+    warnings.push(
+      `${wal.missing.count} of the ${wal.segments} WAL segments that the copy needs to become consistent are not in the archive: ${wal.missing.names.join(', ')}`,
+    )
+  if (wal.holes.count > 0)
+    warnings.push(
+      `the archive has a hole behind the backup, which recovery cannot pass: ${wal.holes.names.join(', ')}${wal.holes.count > wal.holes.names.length ? ' and more' : ''}`,
+    )
+  return warnings
 }
 
 function planRecoveryFor(wish: RecoveryWish, sentinel: Sentinel): RestorePlan['recovery'] {

@@ -89,6 +89,8 @@ export interface PlannedWal {
   readonly lastSegment: string
   readonly segments: number
   readonly missing: { readonly count: number; readonly names: readonly string[] }
+  /** With recovery: segments missing behind those, up to the last one that is there. */
+  readonly holes: { readonly count: number; readonly names: readonly string[] }
 }
 
 /** How the restore is carried out. */

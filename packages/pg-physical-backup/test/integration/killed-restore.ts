@@ -23,7 +23,8 @@ type Functions = Record<string, Anything>
 function watch(module: object, names: readonly string[]): void {
   const functions = module as Functions
   for (const name of names) {
-    const original = functions[name] as Anything
+    const original = functions[name]
+    if (original === undefined) throw new Error(`there is no ${name}`)
     functions[name] = function (this: unknown, ...given: unknown[]) {
       if (!name.startsWith('open') || (given[1] !== 'r' && given[1] !== undefined)) change()
       return original.apply(this, given)

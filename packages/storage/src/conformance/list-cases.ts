@@ -73,6 +73,14 @@ export const listCases: readonly ConformanceCase[] = [
       'the empty prefix',
     )
   }),
+  defineCase('list of one level leaves out what lies deeper', async ({ store, at, prefix }) => {
+    await putAll(store, [at('x/a'), at('x/b/c'), at('x/b/d/e'), at('x/bc'), at('xy'), at('z')])
+    expectSame(await listKeys(store, at('x/'), { oneLevel: true }), [at('x/a'), at('x/bc')], 'a folder')
+    expectSame(await listKeys(store, at('x'), { oneLevel: true }), [at('xy')], 'a beginning of names')
+    expectSame(await listKeys(store, at('x/b'), { oneLevel: true }), [at('x/bc')], 'a beginning below a folder')
+    expectSame(await listKeys(store, at('x/'), { oneLevel: true, after: at('x/b/c') }), [at('x/bc')], 'with after')
+    expectSame(await listKeys(store, prefix, { oneLevel: true }), [at('xy'), at('z')], 'the whole')
+  }),
   defineCase('list goes on after any text', async ({ store, at, prefix }) => {
     const keys = sortedByBytes([...ORDERED, 'a/b/c', 'a/b/d', 'm']).map(at)
     await putAll(store, keys)

@@ -45,7 +45,7 @@ async function expectAll(root: string, table: string): Promise<number> {
   const files = await readTable(table)
   for (const file of files) {
     const destination = join(folder, 'RECOVERYXLOG')
-    const { storedName, bytes } = await archive.fetchToFile({ name: file.name, destination, randomHex: () => '00' })
+    const { storedName, bytes } = await archive.fetchToFile({ name: file.name, destination, unique: '00' })
     const sha256 = createHash('sha256')
       .update(await readFile(destination))
       .digest('hex')

@@ -141,7 +141,7 @@ describe('embed-backup', () => {
       cwd: folder,
       env: { ...cluster.env, WALG_NETWORK_RATE_LIMIT: '100000' },
     })
-    await slow.waitFor(/^backup: copying$/m)
+    await slow.waitFor(/^read /m)
     slow.kill('SIGINT')
     const { code, stderr } = await slow.exited
     expect(stderr).toMatch(/^ABORTED: /m)

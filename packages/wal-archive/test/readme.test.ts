@@ -1,0 +1,20 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+
+it('the example of the README runs as it stands', async () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const example = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+  const args = ['--conditions=source', '--input-type=module-typescript', '-e', example]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: fileURLToPath(new URL('.', import.meta.url)) })
+  expect(stdout.split('\n')).toEqual([
+    'stored',
+    'already-stored',
+    '00000002.history as 00000002.history.zst',
+    'WAL_CONFLICT',
+    'WAL_NOT_FOUND',
+    '',
+  ])
+})
