@@ -5,7 +5,8 @@ export const CHUNK_BYTES = 262_144
 
 /**
  * Regroups any chunks into chunks of exactly `size` bytes; only the last may be shorter. A chunk that already has
- * that size is passed on without a copy, so a producer that builds whole blocks pays nothing here.
+ * that size is passed on without a copy, so a producer that builds whole blocks pays nothing here; a larger one is split
+ * into views that do not overlap.
  */
 export async function* coalesce(source: ByteSource, size: number = CHUNK_BYTES): AsyncGenerator<Uint8Array, void, undefined> {
   let pending: Uint8Array | undefined
@@ -13,7 +14,7 @@ export async function* coalesce(source: ByteSource, size: number = CHUNK_BYTES):
   for await (let chunk of source) {
     while (chunk.length > 0) {
       if (used === 0 && chunk.length >= size) {
-        yield chunk.length === size ? chunk : chunk.slice(0, size)
+        yield chunk.length === size ? chunk : chunk.subarray(0, size)
         chunk = chunk.subarray(size)
         continue
       }
