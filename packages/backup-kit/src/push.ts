@@ -6,10 +6,8 @@ import type { SealedFormat } from '@waltz/repository'
 import type { Settings } from '@waltz/settings'
 import { createRateLimit, type ObjectStore } from '@waltz/storage'
 import type { WalArchive } from '@waltz/wal-archive'
+import { laneCount } from './lane-count.ts'
 import type { KitEvent, KitSurroundings } from './surroundings.ts'
-
-/** More lanes than this gain nothing: compression has a thread pool of its own. */
-const MOST_LANES = 4
 
 /** How one backup differs from what the settings say. */
 export interface PushBackupOptions {
@@ -43,11 +41,6 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   } catch (error) {
     throw signal?.aborted === true ? abortedFault(signal) : error
   }
-}
-
-/** How many parts are worked on at once: as the settings say, else as many as there are cores, up to four. */
-export function laneCount(configured: number | undefined, cores: number): number {
-  return configured ?? Math.max(1, Math.min(cores, MOST_LANES))
 }
 
 /** Takes a full backup with the kit's parts. See `BackupKit.pushBackup`. */

@@ -2,7 +2,8 @@ import type { RecoveryWish, RestoreEvent, RestorePlan, RestoreRequest, RestoreRe
 import { createBackupCatalog, type BackupSelector, type TablespaceSpec } from '@waltz/repository'
 import type { Settings } from '@waltz/settings'
 import type { ObjectStore } from '@waltz/storage'
-import { laneCount, sleep } from './push.ts'
+import { laneCount } from './lane-count.ts'
+import { sleep } from './push.ts'
 import type { KitSurroundings } from './surroundings.ts'
 
 export type { RestorePlan }
