@@ -55,7 +55,7 @@ export async function openBackupKit(settings: Settings, surroundings: KitSurroun
  * Settings for an embedding program: names as in the environment, checked like those of the command line.
  * @throws Fault `invalid` `SETTINGS_INVALID` that names every problem.
  */
-export function kitSettings(values: Readonly<Record<string, string>>): Settings {
+export function kitSettings(values: Readonly<Record<string, string | undefined>>): Settings {
   const sources: SettingSources = { flags: {}, environment: values }
   return parseSettings(settingsTable, sources).settings
 }

@@ -1,7 +1,16 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { fixturePath, mustRun, runAs, startRestored, temporaryFolder, waltzCommand, type PostgresMajor, type TestCluster } from '@waltz/testkit'
+import {
+  fixturePath,
+  mustRun,
+  runAs,
+  startRestored,
+  temporaryFolder,
+  waltzCommand,
+  type PostgresMajor,
+  type TestCluster,
+} from '@waltz/testkit'
 
 interface Expected {
   readonly postgres: { readonly major: PostgresMajor }
@@ -26,7 +35,12 @@ const cases: readonly Case[] = [
   { fixture: 'codecs/zstd', moment: 'latest', flags: ['--target-timeline', 'latest'] },
   { fixture: 'codecs/brotli', moment: 'rp1', flags: ['--target-name', 'rp1'] },
   { fixture: 'codecs/gzip-read-only', moment: 'latest', flags: ['--target-timeline', 'current'] },
-  { fixture: 'timelines/main', moment: 'fork1', backup: 'base_000000010000000000000013', flags: ['--target-name', 'fork1', '--target-timeline', '1'] },
+  {
+    fixture: 'timelines/main',
+    moment: 'fork1',
+    backup: 'base_000000010000000000000013',
+    flags: ['--target-name', 'fork1', '--target-timeline', '1'],
+  },
   { fixture: 'timelines/main', moment: 'end-of-timeline-1', flags: ['--target-timeline', '1'] },
   { fixture: 'timelines/main', moment: 'fork2', backup: 'base_000000020000000000000019', flags: ['--target-name', 'fork2'] },
   { fixture: 'timelines/main', moment: 'latest', flags: ['--target-timeline', 'latest'] },
@@ -59,8 +73,14 @@ describe.each(cases)('$fixture at $moment', ({ fixture, moment, flags, backup, t
     }
     const waltz = await waltzCommand()
     const named = backup === undefined ? [] : [backup]
-    const output = await mustRun(waltz, ['backup-fetch', target, ...named, ...flags, ...spec, '--target-action', 'promote', '--json'], { env })
-    expect(JSON.parse(output)).toMatchObject({ destination: target, skipped: { count: 0 }, recovery: { required_variables: ['WALG_FILE_PREFIX'] } })
+    const output = await mustRun(waltz, ['backup-fetch', target, ...named, ...flags, ...spec, '--target-action', 'promote', '--json'], {
+      env,
+    })
+    expect(JSON.parse(output)).toMatchObject({
+      destination: target,
+      skipped: { count: 0 },
+      recovery: { required_variables: ['WALG_FILE_PREFIX'] },
+    })
     expect(existsSync(join(target, 'recovery.signal'))).toBe(true)
 
     await using restored = await startRestored(target, postgres.major, { env })
@@ -69,8 +89,10 @@ describe.each(cases)('$fixture at $moment', ({ fixture, moment, flags, backup, t
     expect(Object.keys(expected).length).toBeGreaterThan(0)
     const found: Record<string, string> = {}
     for (const query of Object.keys(expected)) {
-      const [row] = await restored.query<Record<string, unknown>>(query, [], 'app')
-      found[query] = Object.values(row ?? {}).map((value) => (value === null ? '' : String(value))).join('|')
+      const [row] = await restored.query<Record<string, string | null>>(query, [], 'app')
+      found[query] = Object.values(row ?? {})
+        .map((value) => value ?? '')
+        .join('|')
     }
     expect(found).toEqual(expected)
     expect((await restored.query('show archive_mode', [], 'app'))[0]).toEqual({ archive_mode: 'off' })
@@ -113,14 +135,22 @@ describe.skipIf(lz4 === undefined)('waltz backup-fetch', () => {
     const run = (...args: readonly string[]): ReturnType<typeof runAs> => runAs(waltz, ['backup-fetch', ...args], { env })
     const plan = await run(target, '--target-time=2026-11-20T22:35:41Z', '--plan')
     expect(plan.code).toBe(0)
-    expect(plan.stdout).toMatch(/^backup +base_000000010000000000000003\nwhy +the newest full backup that ended before time 2026-11-20 22:35:41\+00:00/)
+    expect(plan.stdout).toMatch(
+      /^backup +base_000000010000000000000003\nwhy +the newest full backup that ended before time 2026-11-20 22:35:41\+00:00/,
+    )
     expect(plan.stdout).toContain("recovery_target_time = '2026-11-20 22:35:41.000000+00'\n")
     expect(existsSync(target)).toBe(false)
     expect(await run(target)).toMatchObject({ code: 2, stdout: '' })
     expect(await run(target, 'LATEST', '--target-user-data', '{}')).toMatchObject({ code: 2 })
     expect(await run(target, 'base_0000000100000000000000EE')).toMatchObject({ code: 74 })
-    expect(await run(target, '--target-time', 'yesterday')).toMatchObject({ code: 2, stderr: expect.stringContaining('RECOVERY_TARGET_INVALID') })
-    expect(await run(target, '--target-time', '2020-01-01')).toMatchObject({ code: 2, stderr: expect.stringContaining('What can be reached goes from 2026-11-20 22:35:33') })
+    expect(await run(target, '--target-time', 'yesterday')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('RECOVERY_TARGET_INVALID'),
+    })
+    expect(await run(target, '--target-time', '2020-01-01')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('What can be reached goes from 2026-11-20 22:35:33'),
+    })
     expect(await run(target, 'LATEST', '--mask', 'x')).toMatchObject({ code: 2, stderr: expect.stringContaining('not available yet') })
     expect(existsSync(target)).toBe(false)
     writeFileSync(work.join('file'), '')
