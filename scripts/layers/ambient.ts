@@ -15,6 +15,9 @@ const AMBIENT: readonly (readonly [RegExp, string])[] = [
   [/(?<![\w$.])globalThis\s*(?:\.|\[)/g, 'globalThis'],
 ]
 
+/** The one library file that may draw random numbers (docs/decisions/0005). */
+const RANDOM = { file: 'packages/backup-kit/src/random.ts', what: 'random values' }
+
 const MODULES = new Set(['node:process', 'node:console', 'node:perf_hooks'])
 
 /** Where libraries take from their surroundings what must be handed to them: environment, clock, console, random. */
@@ -26,7 +29,7 @@ export function ambientProblems(members: readonly Member[]): readonly string[] {
 
 function moduleProblems({ path, scanned }: SourceModule): readonly string[] {
   const lineOf = (offset: number): number => scanned.code.slice(0, offset).split('\n').length
-  const problems = AMBIENT.flatMap(([pattern, what]) =>
+  const problems = AMBIENT.filter(([, what]) => path !== RANDOM.file || what !== RANDOM.what).flatMap(([pattern, what]) =>
     [...scanned.code.matchAll(pattern)].map(({ index }) => `${path}:${lineOf(index)}: uses ${what}; take it as a parameter`),
   )
   const imports = scanned.texts.filter(({ value }) => MODULES.has(value))

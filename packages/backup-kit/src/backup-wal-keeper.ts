@@ -91,7 +91,10 @@ async function pushLocal(name: WalFileName, { range, options, outcome, signal }:
   )
   if (size === undefined) return false
   try {
-    const result = await options.archive.push(name, () => fromNodeStream(() => createReadStream(path, { highWaterMark: READ_BYTES })), { size, signal })
+    const result = await options.archive.push(name, () => fromNodeStream(() => createReadStream(path, { highWaterMark: READ_BYTES })), {
+      size,
+      signal,
+    })
     outcome[result === 'stored' ? 'pushed' : 'present'].push(name)
     return true
   } catch (error) {
@@ -105,9 +108,14 @@ function missing(name: WalFileName, range: WalRange): Fault {
   const hint = range.inRecovery
     ? 'Check that the primary archives to this repository, and let it switch its segment (select pg_switch_wal()). WALTZ_WAL_PENDING=record announces the backup all the same.'
     : "Check the server's log, and that nothing removes files from pg_wal."
-  return new Fault('unavailable', 'BACKUP_WAL_MISSING', `${name}, which the backup needs, is neither in the archive nor in ${range.walDirectory}`, {
-    hint,
-    retryable: false,
-    context: { name },
-  })
+  return new Fault(
+    'unavailable',
+    'BACKUP_WAL_MISSING',
+    `${name}, which the backup needs, is neither in the archive nor in ${range.walDirectory}`,
+    {
+      hint,
+      retryable: false,
+      context: { name },
+    },
+  )
 }

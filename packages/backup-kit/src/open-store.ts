@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Fault } from '@waltz/errors'
 import type { Settings } from '@waltz/settings'
 import { withLimits, withPrefix, withRetry, type ObjectStore } from '@waltz/storage'
+import { randomFraction, randomHex } from './random.ts'
 import type { KitSurroundings } from './surroundings.ts'
 
 /** A call is made so often before its failure counts; what takes longer is the business of whoever asked. */
@@ -23,8 +23,7 @@ export async function openStore(settings: Settings, surroundings: KitSurrounding
   const backend = await openBackend(settings, surroundings)
   const bytesPerSecond = settings.networkRateLimit
   const limited = bytesPerSecond === undefined ? backend : withLimits(backend, { bytesPerSecond, now, sleep })
-  const random = (): number => randomBytes(4).readUInt32LE() / 2 ** 32
-  const policy = { maxAttempts: ATTEMPTS, baseDelayMs: FIRST_DELAY_MS, maxDelayMs: LONGEST_DELAY_MS, random, sleep }
+  const policy = { maxAttempts: ATTEMPTS, baseDelayMs: FIRST_DELAY_MS, maxDelayMs: LONGEST_DELAY_MS, random: randomFraction, sleep }
   const patient = withRetry(limited, policy)
   const prefix = (settings.storagePrefix ?? '').split('/').filter(Boolean).join('/')
   return prefix === '' ? patient : withPrefix(patient, `${prefix}/`)
@@ -37,9 +36,5 @@ async function openBackend({ filePrefix }: Settings, { now }: KitSurroundings): 
     })
   }
   const { createFileStore, parseFilePrefix } = await import('@waltz/storage-file')
-  const randomHex = (digits: number): string =>
-    randomBytes(Math.ceil(digits / 2))
-      .toString('hex')
-      .slice(0, digits)
   return createFileStore({ root: parseFilePrefix(filePrefix), now, randomHex })
 }

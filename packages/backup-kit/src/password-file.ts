@@ -16,7 +16,8 @@ export function findPassword(text: string, request: PasswordRequest): string | u
   for (const line of text.split(/\r?\n/)) {
     if (line.startsWith('#')) continue
     const fields = splitFields(line)
-    if (fields.length >= 5 && wanted.every((value, index) => fields[index] === '*' || fields[index] === value)) return fields.slice(4).join(':')
+    if (fields.length >= 5 && wanted.every((value, index) => fields[index] === '*' || fields[index] === value))
+      return fields.slice(4).join(':')
   }
   return undefined
 }

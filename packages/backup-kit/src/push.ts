@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { abortedFault, Fault } from '@waltz/errors'
 import type { PushedBackup, PushRequest } from '@waltz/pg-physical-backup'
@@ -7,6 +6,7 @@ import type { Settings } from '@waltz/settings'
 import { createRateLimit, type ObjectStore } from '@waltz/storage'
 import type { WalArchive } from '@waltz/wal-archive'
 import { laneCount } from './lane-count.ts'
+import { randomHex } from './random.ts'
 import type { KitEvent, KitSurroundings } from './surroundings.ts'
 
 /** How one backup differs from what the settings say. */
@@ -73,7 +73,7 @@ export async function pushWithParts(parts: PushParts, options: PushBackupOptions
     now,
     sleep,
     offsetMinutesAt: (ms) => -new Date(ms).getTimezoneOffset(),
-    randomHex: (digits) => randomBytes(Math.ceil(digits / 2)).toString('hex').slice(0, digits),
+    randomHex,
     hostname: surroundings.hostname,
     processId: surroundings.processId,
     spoolFolder: settings.spoolDir ?? surroundings.temporaryFolder,
