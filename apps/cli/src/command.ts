@@ -13,7 +13,7 @@ export interface CommandIo {
   /** Writes text as it is; no newline is added. */
   readonly stdout: (text: string) => void
   readonly stderr: (text: string) => void
-  /** Whether standard error is a terminal, and how wide. */
+  /** Whether standard error is a terminal, and how wide it is now. */
   readonly terminal: { readonly interactive: boolean; readonly columns: number }
   readonly signal: AbortSignal
   readonly now: () => Date

@@ -9,6 +9,8 @@ export const faultCodes: FaultCodeTable = {
     'The config file does not exist, may not be read, or has no known extension (.json, .toml, .yaml, .yml, .dotenv, .env). Correct --config or WALG_CONFIG_PATH, or the permissions.',
   CONFIG_FILE_INVALID:
     'The config file is not what its extension says. The message names the line where it is known; values are not shown.',
+  INSTALLATION_BROKEN:
+    'A file of the installation is missing or damaged, or its native code does not load on this machine. Nothing more was done. Install it again, or copy the whole folder again.',
   LOG_DESTINATION_UNUSABLE:
     'The file that WALG_LOG_DESTINATION names cannot be opened for appending. Correct the setting or the permissions.',
 }

@@ -9,7 +9,7 @@ export interface OpenSettings {
   /** Absolute path of the config file, when there is one. */
   readonly configFile: string | undefined
   /** Lines for a debug log: each value and where it came from, secrets hidden. */
-  readonly description: readonly string[]
+  readonly describe: () => readonly string[]
 }
 
 /** The part of a command line that settings come from. */
@@ -30,6 +30,6 @@ export async function openSettings({ flags, settingFlags }: SettingFlags, io: Co
     settings: flags['turbo'] === true ? withTurbo(parsed.settings) : parsed.settings,
     warnings: parsed.warnings,
     configFile: file?.path,
-    description: describeSettings(settingsTable, parsed),
+    describe: () => describeSettings(settingsTable, parsed),
   }
 }

@@ -8,6 +8,7 @@ import type { CommandDefinition, CommandIo, Invocation } from './command.ts'
 import { commands as allCommands, findCommand } from './commands/index.ts'
 import { checkedExitCode, exitCodeFor, type RecoveryFacts } from './exit-code.ts'
 import { END_OF_WAL } from './exit-codes.ts'
+import { faultOfInstallation } from './fault-of-installation.ts'
 import { createLog, type Log } from './log.ts'
 import { createProgress } from './progress.ts'
 import { openLog } from './open-log.ts'
@@ -51,7 +52,8 @@ export async function run(argv: readonly string[], io: CommandIo, options: RunOp
       return 0
     }
     return await runCommand(request, { io, screen, state, openKit })
-  } catch (error) {
+  } catch (thrown) {
+    const error = faultOfInstallation(thrown)
     const exitCode = exitCodeFor(error, state.command, state.facts)
     report(error, exitCode, state)
     return exitCode
@@ -99,7 +101,7 @@ async function runCommand(request: RunRequest, parts: RunParts): Promise<number>
   // An error must be seen even when the log goes to a file.
   state.log = openedLog.toFile ? bothLogs(log, state.log) : log
   for (const warning of opened.warnings) log.warn(warning.message)
-  for (const line of opened.description) log.debug(line)
+  if (settings.logLevel === 'DEVEL') for (const line of opened.describe()) log.debug(line)
   const progress = createProgress({ screen, log, now: io.now, every: repeat })
   const kit = createKitOpener((observe) => parts.openKit(settings, io, observe))
   try {
@@ -118,9 +120,10 @@ async function runCommand(request: RunRequest, parts: RunParts): Promise<number>
       openKit: kit.open,
     }
     return checkedExitCode(await work(invocation), command.name, state.facts)
-  } catch (error) {
+  } catch (thrown) {
     // Reported while the log file is still open.
     progress.finish()
+    const error = faultOfInstallation(thrown)
     const exitCode = exitCodeFor(error, command.name, state.facts)
     report(error, exitCode, state)
     return exitCode

@@ -14,7 +14,7 @@ const CLEAR_LINE = '\r\u001B[K'
 
 /** Wraps standard error. Where it is no terminal, `status` does nothing. */
 export function createScreen(io: Pick<CommandIo, 'stderr' | 'terminal'>): Screen {
-  const { interactive, columns } = io.terminal
+  const { interactive } = io.terminal
   let shown = ''
   return {
     interactive,
@@ -24,7 +24,7 @@ export function createScreen(io: Pick<CommandIo, 'stderr' | 'terminal'>): Screen
     status(text) {
       if (!interactive) return
       // The last column stays free: writing into it would wrap the line on many terminals.
-      const fitted = fit(text, Math.max(1, columns - 1))
+      const fitted = fit(text, Math.max(1, io.terminal.columns - 1))
       if (fitted === shown) return
       io.stderr(`${CLEAR_LINE}${fitted}`)
       shown = fitted

