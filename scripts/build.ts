@@ -4,7 +4,19 @@
  * (packages with native code). `--out FOLDER` makes it elsewhere.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -27,7 +39,7 @@ rmSync(making, { recursive: true, force: true })
 mkdirSync(making, { recursive: true })
 try {
   await bundle()
-  for (const [name, owner] of Object.entries(native)) copyPackage(name, join(root, owner))
+  for (const [name, owner] of Object.entries(native)) copyNative(name, join(root, owner))
   cpSync(join(root, 'apps/cli/launcher/waltz'), join(making, 'waltz'))
   cpSync(join(root, 'apps/cli/launcher/launch.cjs'), join(making, 'lib/launch.cjs'))
   writeFileSync(
@@ -75,21 +87,29 @@ function commit(): string {
   }
 }
 
-/** Copies an installed package and the packages it depends on, as far as they are installed here. */
-function copyPackage(name: string, from: string): void {
+/**
+ * Copies a package with native code: its description, the binary package that was installed for this machine, and in
+ * place of its own loader, which probes the system for a page and may start a program, one that loads that binary.
+ */
+function copyNative(name: string, from: string): void {
   const source = locate(name, from)
-  const destination = join(making, 'node_modules', name)
-  if (source === undefined || existsSync(destination)) return
-  cpSync(source, destination, {
-    recursive: true,
-    dereference: true,
-    filter: (path) => !path.endsWith('.map') && !path.startsWith(join(source, 'node_modules')),
-  })
-  const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as Record<
-    'dependencies' | 'optionalDependencies',
-    Record<string, string> | undefined
-  >
-  for (const dependency of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })) copyPackage(dependency, source)
+  if (source === undefined) throw new Error(`${name} is not installed: npm run setup`)
+  const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as {
+    readonly main: string
+    readonly optionalDependencies: Readonly<Record<string, string>>
+  }
+  const [binary, ...others] = Object.keys(manifest.optionalDependencies).filter((dependency) => locate(dependency, source) !== undefined)
+  if (binary === undefined || others.length > 0) throw new Error(`${name} needs one binary package, not ${[binary, ...others].join(', ')}`)
+  const binarySource = locate(binary, source) ?? ''
+  cpSync(binarySource, join(making, 'node_modules', binary), { recursive: true, dereference: true })
+  const require = createRequire(import.meta.url)
+  const exported = Object.keys(require(source) as object).filter((key) => key in (require(binarySource) as object))
+  const target = join(making, 'node_modules', name)
+  mkdirSync(target, { recursive: true })
+  for (const file of readdirSync(source).filter((entry) => /^(package\.json|license.*)$/i.test(entry)))
+    cpSync(join(source, file), join(target, file))
+  const lines = [`const binary = require('${binary}')`, ...exported.map((key) => `exports.${key} = binary.${key}`)]
+  writeFileSync(join(target, manifest.main), `${lines.join('\n')}\n`)
 }
 
 function locate(name: string, from: string): string | undefined {
