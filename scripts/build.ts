@@ -1,7 +1,7 @@
 /**
  * Makes `dist/`, a folder that holds everything the command needs but Node itself and can be moved anywhere:
- * `dist/waltz` (the executable), `dist/lib` (the bundle, split so that a run loads what it uses) and `dist/node_modules`
- * (packages with native code). `--out FOLDER` makes it elsewhere.
+ * `dist/waltz` (the executable), `dist/lib` (the program, split so that a run loads what it uses, and once more in one
+ * file for the WAL commands) and `dist/node_modules` (packages with native code). `--out FOLDER` makes it elsewhere.
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -17,10 +17,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { build } from 'esbuild'
+import { build, type BuildOptions } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values: flags } = parseArgs({ options: { out: { type: 'string' } } })
@@ -34,6 +34,30 @@ const native: Readonly<Record<string, string>> = {
 }
 
 const { version } = JSON.parse(readFileSync(join(root, 'apps/cli/package.json'), 'utf8')) as { version: string }
+const shared = {
+  bundle: true,
+  platform: 'node',
+  target: 'node22.15',
+  conditions: ['source'],
+  external: [...Object.keys(native), 'pg-native'],
+  minifySyntax: true,
+  legalComments: 'none',
+  metafile: true,
+  absWorkingDir: root,
+  logLevel: 'warning',
+} as const satisfies BuildOptions
+const constants = { WALTZ_VERSION: JSON.stringify(version), WALTZ_COMMIT: JSON.stringify(commit()) }
+
+/** What every wal-push and wal-fetch needs: loaded later in the source, in one file here. */
+const neededByWal = [
+  'apps/cli/src/run.ts',
+  'apps/cli/src/commands/wal-push.run.ts',
+  'apps/cli/src/commands/wal-fetch.run.ts',
+  'packages/backup-kit/src/index.ts',
+  'packages/codecs/src/lz4.ts',
+  'packages/storage-file/src/index.ts',
+]
+
 const making = `${target}.making-${process.pid}`
 rmSync(making, { recursive: true, force: true })
 mkdirSync(making, { recursive: true })
@@ -55,26 +79,57 @@ try {
 }
 
 async function bundle(): Promise<void> {
-  await build({
-    entryPoints: [join(root, 'apps/cli/src/bin.ts')],
+  const { metafile } = await build({
+    ...shared,
+    entryPoints: ['apps/cli/src/bin.ts'],
     outdir: join(making, 'lib'),
-    bundle: true,
     splitting: true,
-    platform: 'node',
     format: 'esm',
-    target: 'node22.15',
-    conditions: ['source'],
-    external: [...Object.keys(native), 'pg-native'],
-    minifySyntax: true,
-    legalComments: 'none',
     chunkNames: 'chunks/[name]-[hash]',
-    define: { WALTZ_VERSION: JSON.stringify(version), WALTZ_COMMIT: JSON.stringify(commit()) },
+    define: constants,
     // Packages in the old module format ask for Node's own modules by require.
     banner: {
       js: "import { createRequire as waltzCreateRequire } from 'node:module'; const require = waltzCreateRequire(import.meta.url);",
     },
-    logLevel: 'warning',
   })
+  const chunks = Object.entries(metafile.outputs).flatMap(([path, { entryPoint }]) =>
+    entryPoint === undefined ? [] : [[entryPoint, relative(join(making, 'lib'), join(root, path))] as const],
+  )
+  await bundleWal(new Map(chunks))
+}
+
+/**
+ * `lib/wal.cjs`: the same program, with what the WAL commands need in one file. A server runs them for every segment, and
+ * Node takes longer to find twenty small modules than to read this one. All else is left to the `chunks`, by source file.
+ */
+async function bundleWal(chunks: ReadonlyMap<string, string>): Promise<void> {
+  const resolveHere = Symbol('asked by this plugin')
+  const { metafile } = await build({
+    ...shared,
+    entryPoints: ['apps/cli/src/bin.ts'],
+    outfile: join(making, 'lib/wal.cjs'),
+    format: 'cjs',
+    define: { ...constants, 'import.meta.dirname': '__dirname' },
+    plugins: [
+      {
+        name: 'chunks-stay-outside',
+        setup(plugins) {
+          plugins.onResolve({ filter: /./ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
+            if (kind !== 'dynamic-import' || pluginData === resolveHere) return undefined
+            const found = await plugins.resolve(path, { kind, importer, resolveDir, pluginData: resolveHere })
+            const source = relative(root, found.path)
+            if (found.external || neededByWal.includes(source)) return undefined
+            const chunk = chunks.get(source)
+            if (chunk === undefined) throw new Error(`${source} is loaded later and has no chunk`)
+            return { path: `./${chunk}`, external: true }
+          })
+        },
+      },
+    ],
+  })
+  const inside = new Set(Object.keys(metafile.inputs))
+  const gone = neededByWal.filter((source) => !inside.has(source))
+  if (gone.length > 0) throw new Error(`not part of the WAL commands any more: ${gone.join(', ')}`)
 }
 
 function commit(): string {

@@ -3,6 +3,7 @@
 var version = process.versions.node.split('.')
 var recent = Number(version[0]) > 22 || (Number(version[0]) === 22 && Number(version[1]) >= 15)
 var fetching = process.argv.indexOf('wal-fetch') > 1
+var ofWal = fetching || process.argv.indexOf('wal-push') > 1
 
 function fail(code, text) {
   process.stderr.write('waltz: ' + text + '\n')
@@ -19,14 +20,18 @@ if (!recent) {
       ': put a newer one on the PATH, or its path into WALTZ_NODE',
   )
 } else {
-  // The script above takes 1 for a Node that could not start; 201 tells it that 1 is meant.
-  if (fetching) {
+  // Until the program knows better; a file that is cut short may do nothing at all.
+  process.exitCode = fetching ? 200 : 70
+  if (ofWal) {
+    // The script that started this takes 0 and 1 for a Node that did not get this far.
     process.on('exit', function (code) {
+      if (code === 0) process.exitCode = 202
       if (code === 1) process.exitCode = 201
     })
   }
   try {
-    require('./bin.js')
+    // Both are the whole program; one has what the WAL commands need in one file, which is found faster.
+    require(ofWal ? './wal.cjs' : './bin.js')
   } catch (error) {
     fail(
       70,

@@ -1,15 +1,11 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { fromNodeStream } from '@waltz/bytes'
 import { Fault, isFault, throwIfAborted } from '@waltz/errors'
 import type { PushEvent, WalKeeper, WalOutcome, WalRange } from '@waltz/pg-physical-backup'
 import { segmentName, type WalFileName } from '@waltz/pg-structures'
-import type { WalArchive } from '@waltz/wal-archive'
+import { openLocalWal, type WalArchive } from '@waltz/wal-archive'
 
 /** How often a segment that is awaited is looked for, in milliseconds. */
 const POLL_MS = 500
 const SAY_AGAIN_MS = 5_000
-const READ_BYTES = 1_048_576
 
 /** What the keeper works with. */
 export interface WalKeeperOptions {
@@ -60,13 +56,14 @@ async function settle(name: WalFileName, settling: Settling): Promise<void> {
   for (;;) {
     throwIfAborted(signal)
     const complete = settling.number === undefined || (await settling.range.isComplete(settling.number))
-    if (complete && (await pushLocal(name, settling))) return
+    const local = complete ? await pushLocal(name, settling) : undefined
+    if (local === 'archived') return
     if (await options.archive.has(name, { signal })) {
       outcome.present.push(name)
       return
     }
     const waitedMs = options.now().getTime() - since
-    if (waitedMs >= options.waitTimeoutMs) break
+    if (waitedMs >= options.waitTimeoutMs) return giveUp(name, settling, local)
     // Once when it begins, then every few seconds: people want to know, logs do not want more.
     if (waitedMs >= saidMs) {
       options.observe({ type: 'waiting-for-wal', segment: name, waitedMs })
@@ -74,48 +71,37 @@ async function settle(name: WalFileName, settling: Settling): Promise<void> {
     }
     await options.sleep(POLL_MS, signal)
   }
-  if (options.whenMissing === 'fail') throw missing(name, settling.range)
+}
+
+/** Puts the server's own copy into the archive. Otherwise tells why there is none that could be: undefined when the file is not there. */
+async function pushLocal(name: WalFileName, { range, options, outcome, signal }: Settling): Promise<'archived' | Fault | undefined> {
+  try {
+    const file = await openLocalWal(`${range.walDirectory}/${name}`)
+    const result = await options.archive.push(name, file.open, { size: file.size, signal })
+    outcome[result === 'stored' ? 'pushed' : 'present'].push(name)
+    return 'archived'
+  } catch (error) {
+    // The server recycles files it needs no longer, also while they are read: the archive then has it, or nobody has.
+    if (!isFault(error, 'invalid')) throw error
+    return error.code === 'WAL_FILE_MISSING' ? undefined : error
+  }
+}
+
+function giveUp(name: WalFileName, { range, options, outcome }: Settling, refused: Fault | undefined): void {
+  if (options.whenMissing === 'fail') throw missing(name, range, refused)
   outcome.pending.push(name)
   options.observe({ type: 'warning', message: `${name} is not in the archive yet; the backup cannot be restored until it is` })
 }
 
-/** Whether the server's own copy is there and now is in the archive too. */
-async function pushLocal(name: WalFileName, { range, options, outcome, signal }: Settling): Promise<boolean> {
-  const path = `${range.walDirectory}/${name}`
-  const size = await stat(path).then(
-    (found) => found.size,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw new Fault('denied', 'WAL_FILE_UNREADABLE', `could not read ${path}: ${error.message}`, { cause: error })
-    },
-  )
-  if (size === undefined) return false
-  try {
-    const result = await options.archive.push(name, () => fromNodeStream(() => createReadStream(path, { highWaterMark: READ_BYTES })), {
-      size,
-      signal,
-    })
-    outcome[result === 'stored' ? 'pushed' : 'present'].push(name)
-    return true
-  } catch (error) {
-    // The server recycles files it needs no longer: the archive then has it, or nobody has.
-    if (isFault(error, 'invalid') || (error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
-  }
-}
-
-function missing(name: WalFileName, range: WalRange): Fault {
+function missing(name: WalFileName, range: WalRange, refused: Fault | undefined): Fault {
+  const place = refused === undefined ? `nor in ${range.walDirectory}` : `nor fit to be archived from ${range.walDirectory}: ${refused.message}`
   const hint = range.inRecovery
     ? 'Check that the primary archives to this repository, and let it switch its segment (select pg_switch_wal()). WALTZ_WAL_PENDING=record announces the backup all the same.'
     : "Check the server's log, and that nothing removes files from pg_wal."
-  return new Fault(
-    'unavailable',
-    'BACKUP_WAL_MISSING',
-    `${name}, which the backup needs, is neither in the archive nor in ${range.walDirectory}`,
-    {
-      hint,
-      retryable: false,
-      context: { name },
-    },
-  )
+  return new Fault('unavailable', 'BACKUP_WAL_MISSING', `${name}, which the backup needs, is neither in the archive ${place}`, {
+    hint: refused?.hint ?? hint,
+    retryable: false,
+    context: { name },
+    ...(refused === undefined ? {} : { cause: refused }),
+  })
 }

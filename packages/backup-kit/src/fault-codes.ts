@@ -6,7 +6,7 @@ export const faultCodes: FaultCodeTable = {
     'WAL that the backup needs is neither in the archive nor in pg_wal. On a standby, check that the primary archives to this repository and let it switch its segment.',
   DATA_DIRECTORY_UNSUITABLE: 'No data directory was named, or it is not one that can be backed up.',
   SERVER_ADDRESS_INVALID:
-    'A file that belongs to the address of the server (a certificate, a key) cannot be read. Correct PGSSLROOTCERT, PGSSLCERT or PGSSLKEY.',
+    'A file that belongs to the address of the server (a certificate, a key, a password file) is missing or cannot be read. Correct PGSSLROOTCERT, PGSSLCERT, PGSSLKEY or PGPASSFILE.',
   SERVER_DATABASE_UNKNOWN: 'The database to connect to does not exist. Set PGDATABASE; `postgres` exists nearly everywhere.',
   SERVER_DENIED:
     'The server refused the user, or a right that the backup needs. Use a superuser, or grant the rights that the documentation lists.',
@@ -14,5 +14,4 @@ export const faultCodes: FaultCodeTable = {
   STORAGE_NOT_CONFIGURED:
     'No storage is configured. Set WALG_FILE_PREFIX to the absolute path of an existing folder, in the environment or in a config file.',
   SERVER_UNAVAILABLE: 'The server did not answer, or closed the connection. Check that it runs and that PGHOST and PGPORT are right.',
-  WAL_FILE_UNREADABLE: 'A WAL file in pg_wal exists and cannot be read. Run the backup as the user that owns the data directory.',
 }

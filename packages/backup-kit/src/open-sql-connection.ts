@@ -1,9 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs'
-import type { ClientConfig } from 'pg'
+import { existsSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Client, ClientConfig } from 'pg'
 import { Fault, isFault, type FaultKind } from '@waltz/errors'
 import type { SqlConnection } from '@waltz/pg-physical-backup'
 import { findPassword } from './password-file.ts'
+import { readAddressFile } from './read-address-file.ts'
 import { SOCKET_FOLDERS, type ServerAddress } from './server-address.ts'
+import { sslAttempts } from './ssl-attempts.ts'
+
+/** How long the server may take to accept the end of a session, in milliseconds. */
+const GOODBYE_MS = 2_000
+
+const RIGHTS =
+  'Use a superuser, or a role with pg_read_all_settings, REPLICATION and the right to execute the backup functions: see the README of @waltz/pg-physical-backup.'
 
 /**
  * Opens a session with the server, trying the hosts in order. The driver (`pg`) is loaded here and nowhere else.
@@ -19,14 +28,17 @@ export async function openSqlConnection(
   let failure: unknown
   for (const [index, host] of hosts.entries()) {
     const port = address.ports[index] ?? address.ports[0] ?? 5432
+    failure = undefined
     for (const ssl of sslAttempts(address, host)) {
       try {
         return await connect({ ...baseConfig(address, { host, port, database }), ssl })
       } catch (error) {
-        failure = error
-        if (isFault(error, 'denied') || isFault(error, 'invalid')) throw error
+        if (isFault(error, 'invalid')) throw error
+        // The server may take the user with TLS only, or without only: what it said first counts when it says no again.
+        if (!isFault(failure, 'denied')) failure = error
       }
     }
+    if (isFault(failure, 'denied')) break
   }
   throw failure
 }
@@ -53,39 +65,7 @@ function baseConfig(address: ServerAddress, target: { host: string; port: number
 
 function passwordFromFile(address: ServerAddress, target: { host: string; port: number; database: string }): string | undefined {
   if (address.passwordFile === undefined || !existsSync(address.passwordFile)) return undefined
-  const host = target.host.startsWith('/') ? 'localhost' : target.host
-  return findPassword(readAddressFile(address.passwordFile), { ...target, host, user: address.user })
-}
-
-/** libpq's modes as attempts in order; sockets know no TLS. */
-function sslAttempts(address: ServerAddress, host: string): ClientConfig['ssl'][] {
-  if (host.startsWith('/') || address.sslMode === 'disable') return [false]
-  const files = {
-    ...(address.sslRootCertificateFile === undefined ? {} : { ca: readAddressFile(address.sslRootCertificateFile) }),
-    ...(address.sslCertificateFile === undefined ? {} : { cert: readAddressFile(address.sslCertificateFile) }),
-    ...(address.sslKeyFile === undefined ? {} : { key: readAddressFile(address.sslKeyFile) }),
-  }
-  const encrypted = { ...files, rejectUnauthorized: false }
-  switch (address.sslMode) {
-    case 'allow':
-      return [false, encrypted]
-    case 'prefer':
-      return [encrypted, false]
-    case 'require':
-      return [encrypted]
-    case 'verify-ca':
-      return [{ ...files, checkServerIdentity: () => undefined }]
-    case 'verify-full':
-      return [files]
-  }
-}
-
-function readAddressFile(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Fault('invalid', 'SERVER_ADDRESS_INVALID', `could not read ${path}: ${(error as Error).message}`, { cause: error })
-  }
+  return findPassword(readAddressFile(address.passwordFile), { ...target, user: address.user })
 }
 
 async function connect(config: ClientConfig): Promise<SqlConnection> {
@@ -105,7 +85,7 @@ async function connect(config: ClientConfig): Promise<SqlConnection> {
     await client.connect()
   } catch (error) {
     closing = true
-    await client.end().catch(() => undefined)
+    await endClient(client)
     throw serverFault(error, config)
   }
   return {
@@ -122,9 +102,25 @@ async function connect(config: ClientConfig): Promise<SqlConnection> {
     },
     async close() {
       closing = true
-      await client.end().catch(() => undefined)
+      await endClient(client)
     },
   }
+}
+
+/** Says goodbye to the server; a server that does not take it in time is left without one. */
+async function endClient(client: Client): Promise<void> {
+  const patience = new AbortController()
+  const late = delay(GOODBYE_MS, undefined, { signal: patience.signal }).then(
+    () => socketOf(client)?.destroy(),
+    () => undefined,
+  )
+  await Promise.race([client.end().catch(() => undefined), late])
+  patience.abort()
+}
+
+/** The driver has no way to close at once that is declared. */
+function socketOf(client: Client): { destroy(): void } | undefined {
+  return (client as unknown as { readonly connection?: { readonly stream?: { destroy(): void } } }).connection?.stream
 }
 
 /** SQLSTATE classes to kinds; anything without one is a connection that failed. */
@@ -135,7 +131,9 @@ function serverFault(error: unknown, config: ClientConfig): Fault {
   const make = (kind: FaultKind, name: string, hint: string): Fault =>
     new Fault(kind, name, `${message} (${where})`, { cause: error, hint, context, retryable: false })
   if (code?.startsWith('28') === true) return make('denied', 'SERVER_DENIED', 'Check PGUSER, PGPASSWORD and pg_hba.conf.')
-  if (code === '42501') return make('denied', 'SERVER_DENIED', 'Use a superuser, or a role with the rights that the documentation lists.')
+  if (code === '42501') return make('denied', 'SERVER_DENIED', RIGHTS)
+  // Said by the driver before it sends anything.
+  if (code === undefined && message.startsWith('SASL')) return make('denied', 'SERVER_DENIED', 'Set PGPASSWORD, or add a line to the password file (PGPASSFILE).')
   if (code === '3D000') return make('invalid', 'SERVER_DATABASE_UNKNOWN', 'Set PGDATABASE to a database that exists.')
   const refused = code === undefined || /^(?:E[A-Z]+|57P0\d|08...|53300)$/.test(code)
   if (refused) return make('unavailable', 'SERVER_UNAVAILABLE', 'Check that the server runs, and PGHOST and PGPORT.')

@@ -1,6 +1,6 @@
 /** What a line of a password file is matched against. */
 export interface PasswordRequest {
-  /** For a socket directory: `localhost`. */
+  /** A name or address, or a socket directory, which a line may name as `localhost` too. */
   readonly host: string
   readonly port: number
   readonly database: string
@@ -9,15 +9,16 @@ export interface PasswordRequest {
 
 /**
  * The password that a libpq password file (`host:port:database:user:password`, `*` for any, backslash escapes) has for
- * a connection: the first line that fits, or undefined.
+ * a connection: that of the first line that fits, or undefined. As with libpq it ends at a colon without a backslash.
  */
 export function findPassword(text: string, request: PasswordRequest): string | undefined {
-  const wanted = [request.host, String(request.port), request.database, request.user]
+  const { host, port, database, user } = request
+  const wanted: readonly (readonly string[])[] = [host.startsWith('/') ? [host, 'localhost'] : [host], [String(port)], [database], [user]]
   for (const line of text.split(/\r?\n/)) {
     if (line.startsWith('#')) continue
     const fields = splitFields(line)
-    if (fields.length >= 5 && wanted.every((value, index) => fields[index] === '*' || fields[index] === value))
-      return fields.slice(4).join(':')
+    if (fields.length < 5) continue
+    if (wanted.every((values, index) => fields[index] === '*' || values.includes(fields[index] ?? ''))) return fields[4]
   }
   return undefined
 }

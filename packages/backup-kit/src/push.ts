@@ -3,7 +3,7 @@ import { abortedFault, Fault } from '@waltz/errors'
 import type { PushedBackup, PushRequest } from '@waltz/pg-physical-backup'
 import type { SealedFormat } from '@waltz/repository'
 import type { Settings } from '@waltz/settings'
-import { createRateLimit, type ObjectStore } from '@waltz/storage'
+import { createRateLimit, withLimits, type ObjectStore } from '@waltz/storage'
 import type { WalArchive } from '@waltz/wal-archive'
 import { laneCount } from './lane-count.ts'
 import { randomHex } from './random.ts'
@@ -59,7 +59,7 @@ export async function pushWithParts(parts: PushParts, options: PushBackupOptions
   }
   const { now } = surroundings
   return await pushBackup(request(settings, surroundings, options), {
-    store: parts.store,
+    store: withLimits(parts.store, { maxRequests: settings.uploadConcurrency, now, sleep }),
     format: parts.format,
     connect: (database) => openSqlConnection(address, database),
     wal: createBackupWalKeeper({

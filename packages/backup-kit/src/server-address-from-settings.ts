@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { Fault } from '@waltz/errors'
 import type { Settings } from '@waltz/settings'
 import type { ServerAddress } from './server-address.ts'
@@ -10,9 +10,9 @@ import type { KitSurroundings } from './surroundings.ts'
  */
 export function serverAddressFromSettings(settings: Settings, surroundings: KitSurroundings): ServerAddress {
   const { home } = surroundings
-  const inHome = (path: string): string | undefined => {
+  const inHome = (path: string, found: (path: string) => boolean = isReadable): string | undefined => {
     const full = home === undefined ? undefined : `${home}/${path}`
-    return full !== undefined && existsSync(full) ? full : undefined
+    return full !== undefined && found(full) ? full : undefined
   }
   return {
     hosts: settings.pgHost === undefined ? [] : settings.pgHost.split(','),
@@ -22,12 +22,23 @@ export function serverAddressFromSettings(settings: Settings, surroundings: KitS
     password: settings.pgPassword,
     passwordFile: settings.pgPassFile ?? inHome('.pgpass'),
     sslMode: settings.pgSslMode as ServerAddress['sslMode'],
-    sslRootCertificateFile: settings.pgSslRootCert ?? inHome('.postgresql/root.crt'),
+    // Not to be passed over when it cannot be read: it is what the server is checked against.
+    sslRootCertificateFile: settings.pgSslRootCert ?? inHome('.postgresql/root.crt', existsSync),
     sslCertificateFile: settings.pgSslCert ?? inHome('.postgresql/postgresql.crt'),
     sslKeyFile: settings.pgSslKey ?? inHome('.postgresql/postgresql.key'),
     applicationName: settings.pgAppName,
     connectTimeoutMs: (settings.pgConnectTimeout ?? 0) * 1000,
     options: settings.pgOptions,
+  }
+}
+
+/** Files that nobody named are used when they can be; a home that belongs to somebody else is no error. */
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

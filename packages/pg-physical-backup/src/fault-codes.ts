@@ -4,6 +4,8 @@ import { restoreFaultCodes } from './restore/fault-codes.ts'
 /** Codes thrown by this package. */
 export const faultCodes: FaultCodeTable = {
   BACKUP_CORRUPT_PAGES: 'Pages of the data directory are corrupt and WALTZ_CORRUPT_PAGES is `fail`. Repair the relations that the log names, or set `report`.',
+  BACKUP_PARTS_CHANGED:
+    'The storage does not hold the parts that were stored, or holds others: the backup is not announced. Find out what else writes or deletes there.',
   BACKUP_NAME_TAKEN: 'A finished backup has the same name: both start in the same WAL segment. On a standby run CHECKPOINT on the primary, then the backup again.',
   BACKUP_TIMELINE_CHANGED: 'The standby followed another timeline during the backup. Run the backup again.',
   CONTROL_FILE_DAMAGED: 'The checksum of global/pg_control stays wrong, however often it is read. Check the disk of the data directory before anything else.',

@@ -157,7 +157,7 @@ describe('walkDataDirectory', () => {
       '/pg_twophase',
     ])
     expect(findings.tablespaces).toEqual([{ name: '16400', location: outside }])
-    expect(paths.get('/pg_tblspc/16400/PG_18_202506291/5/16502_init')).toBe(join(outside, 'PG_18_202506291/5/16502_init'))
+    expect(paths.get('/pg_tblspc/16400/PG_18_202506291/5/16502_init')).toBe(join(data, 'pg_tblspc/16400/PG_18_202506291/5/16502_init'))
   })
 
   it('reaches a tablespace whose location is a link itself', () => {

@@ -18,11 +18,12 @@ function makeTables(): Int32Array {
   return tables
 }
 
-const TABLES: Int32Array = /* @__PURE__ */ makeTables()
+/** Made when first needed: a program that only names WAL files does not wait for them. */
+let madeTables: Int32Array | undefined
 
 /** Continues `crc` over `bytes[start, end)` without making a view. Returns an unsigned 32-bit number. */
 export function crc32cRange(bytes: Uint8Array, start: number, end: number, crc: number): number {
-  const tables = TABLES
+  const tables = (madeTables ??= makeTables())
   let state = ~crc
   let at = start
   for (; at + 8 <= end; at += 8) {

@@ -11,9 +11,11 @@ export async function runBackupPush(invocation: Invocation): Promise<number> {
   const kit = await invocation.openKit()
   const progress = watch(invocation)
   const userData = settings.sentinelUserData
+  const [directory = ''] = invocation.args
   try {
     const backup = await kit.pushBackup({
-      dataDirectory: resolve(io.cwd, invocation.args[0] ?? ''),
+      // An empty text is a variable that is not set, not the folder we are in.
+      dataDirectory: directory === '' ? '' : resolve(io.cwd, directory),
       permanent: flags['permanent'] === true,
       ...(userData === undefined ? {} : { userData: parseJson(userData, { origin: 'WALG_SENTINEL_USER_DATA' }) }),
       estimate: !invocation.json || io.terminal.interactive,

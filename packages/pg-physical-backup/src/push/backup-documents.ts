@@ -1,5 +1,5 @@
 import { DATE_FORMAT, formatBackupTime, labelPartName, type Sentinel } from '@waltz/repository'
-import type { BackupEnd } from './backup-session.ts'
+import type { BackupEnd } from './end-backup-mode.ts'
 import type { CopiedData } from './copy-data-directory.ts'
 import type { RunningBackup } from './push-backup.ts'
 import type { PushedBackup, PushRequest, PushSurroundings, WalOutcome } from './push-backup-options.ts'
@@ -44,7 +44,7 @@ export function backupDocuments(completed: CompletedBackup): { readonly document
     manifest: {
       backup: running.name,
       tool: around.tool,
-      parts: parts.map((part) => ({ name: part.name, size: part.storedBytes, sha256: part.sha256, payloadBytes: part.contentBytes })),
+      parts: parts.map((part) => ({ name: part.name, size: part.storedBytes, sha256: part.sha256, payloadBytes: part.tarBytes })),
       links: copied.findings.links,
       skipped: copied.findings.skipped,
       warnings: running.warnings,

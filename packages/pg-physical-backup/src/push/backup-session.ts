@@ -1,29 +1,26 @@
-import { Fault } from '@waltz/errors'
+import { Fault, throwIfAborted } from '@waltz/errors'
 import { parseLsn, type Lsn } from '@waltz/pg-structures'
+import { endBackupMode, type BackupEnd } from './end-backup-mode.ts'
+import { openSession } from './open-session.ts'
 import { readServerFacts, type ServerFacts } from './server-facts.ts'
 import { quoteLiteral, type SqlConnect, type SqlConnection } from './sql-connection.ts'
 
 /** The server in backup mode, on one session: the end of the session, for whatever reason, ends the mode. */
 export interface BackupSession extends AsyncDisposable {
+  /** As they were when the backup had started. */
   readonly facts: ServerFacts
   readonly startLsn: Lsn
   /** What could not be had and does not stop the backup. */
   readonly warnings: readonly string[]
-  /** Fires when the session is lost; its reason is the fault. */
+  /** Fires when the session is lost; its reason is the fault. Never after disposing. */
   readonly lost: AbortSignal
-  /** Leaves backup mode, without waiting for the archiver. */
+  /** Leaves backup mode, without waiting for the archiver. 0 for no time limit. */
   finish(timeoutMs: number): Promise<BackupEnd>
-  /** Where the server has got to in its WAL: what it wrote, or on a standby what it replayed. */
-  walPosition(): Promise<{ readonly lsn: Lsn; readonly inRecovery: boolean }>
-}
-
-/** What the server says when a backup ends. */
-export interface BackupEnd {
-  readonly finishLsn: Lsn
-  /** Contents of `backup_label`. */
-  readonly backupLabel: string
-  /** Contents of `tablespace_map`; empty without tablespaces. */
-  readonly tablespaceMap: string
+  /**
+   * Whether the server's own copy of the WAL before `position`, the end of a segment, is complete. A primary switches to a new
+   * segment when a backup ends. A standby has what it replayed; that stays so when it is promoted.
+   */
+  holdsWalUpTo(position: Lsn): Promise<boolean>
 }
 
 /** What a session needs. */
@@ -38,43 +35,52 @@ export interface SessionOptions {
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
   /** Looks at the server before it is put into backup mode; rejects to go no further. */
   readonly precheck: (facts: ServerFacts) => Promise<void>
+  /** Ends every wait for the server. */
+  readonly signal?: AbortSignal | undefined
 }
-
-/** A role's or a database's own limits must not end a backup that takes hours. */
-const SESSION_SETTINGS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
 
 /**
  * Connects, looks at the server, pins its WAL by a temporary slot and starts a non-exclusive backup with an immediate
  * checkpoint. Disposing closes the session, which takes the server out of backup mode and drops the slot.
- * @throws Fault `unsupported` `SERVER_VERSION_UNSUPPORTED`; what `precheck` throws; `denied` `SERVER_DENIED` when the
- * role may not start a backup; `unavailable` `SERVER_UNAVAILABLE` when the server is not there.
+ * @throws Fault `unsupported` `SERVER_VERSION_UNSUPPORTED`; `conflict` `BACKUP_TIMELINE_CHANGED`; what `precheck` throws; what the
+ * connection says, such as `denied` `SERVER_DENIED` when the role may not start a backup.
  */
 export async function openBackupSession(options: SessionOptions): Promise<BackupSession> {
-  const connection = await options.connect()
+  const connection = await openSession(options.connect, { signal: options.signal })
   const lost = new AbortController()
   const closed = new AbortController()
   connection.onLost((cause) => lost.abort(lostFault(cause)))
   const close = async (): Promise<void> => {
+    if (closed.signal.aborted) return
     closed.abort()
     await connection.close()
   }
   try {
-    await connection.query(`select ${SESSION_SETTINGS.map((name) => `set_config('${name}', '0', false)`).join(', ')}`)
-    const facts = await readServerFacts(connection)
-    if (facts.serverVersion >= 140_000) await connection.query(`select set_config('idle_session_timeout', '0', false)`)
-    await options.precheck(facts)
+    const before = await readServerFacts(connection)
+    await options.precheck(before)
     const warnings = await pinWal(connection, options.slotName)
-    const startLsn = await startBackup(connection, facts.serverVersion, options.label)
+    const startLsn = await startBackup(connection, before.serverVersion, options.label)
     // The start makes a checkpoint, so only now is the timeline of pg_control that of the backup.
-    const current = await readServerFacts(connection)
-    void watch(connection, options, { lost, closed: closed.signal })
+    const facts = await readServerFacts(connection)
+    if (before.inRecovery !== facts.inRecovery) throw promotedFault()
+    const watched = { connection, busy: 0, options, lost, closed: closed.signal }
+    void watch(watched)
+    const use = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+      throwIfAborted(lost.signal)
+      watched.busy += 1
+      try {
+        return await work()
+      } finally {
+        watched.busy -= 1
+      }
+    }
     return {
-      facts: { ...facts, timeline: current.timeline },
+      facts,
       startLsn,
       warnings,
       lost: lost.signal,
-      finish: (timeoutMs) => finishBackup(connection, { facts: current, timeoutMs, lost: lost.signal }),
-      walPosition: () => readWalPosition(connection),
+      finish: (timeoutMs) => use(() => endBackupMode(connection, { facts, startLsn, timeoutMs })),
+      holdsWalUpTo: async (position) => !facts.inRecovery || (await use(() => replayedTo(connection))) >= position,
       [Symbol.asyncDispose]: close,
     }
   } catch (error) {
@@ -100,39 +106,38 @@ async function startBackup(connection: SqlConnection, serverVersion: number, lab
   return parseLsn(row?.['lsn'] ?? '')
 }
 
-async function finishBackup(
-  connection: SqlConnection,
-  options: { facts: ServerFacts; timeoutMs: number; lost: AbortSignal },
-): Promise<BackupEnd> {
-  if (options.lost.aborted) throw options.lost.reason
-  await connection.query(`select set_config('statement_timeout', '${Math.ceil(options.timeoutMs)}', false)`)
-  const call = options.facts.serverVersion >= 150_000 ? 'pg_backup_stop(wait_for_archive => false)' : 'pg_stop_backup(false, false)'
-  const [row] = await connection.query(`select lsn::text as lsn, labelfile, spcmapfile from ${call}`)
-  const [after] = await connection.query(
-    `select set_config('statement_timeout', '0', false), (select timeline_id from pg_control_checkpoint())::text as timeline`,
-  )
-  if (options.facts.inRecovery && Number(after?.['timeline']) !== options.facts.timeline) {
-    throw new Fault('conflict', 'BACKUP_TIMELINE_CHANGED', `the standby went from timeline ${options.facts.timeline} to ${after?.['timeline']} during the backup`, {
-      hint: 'Run the backup again.',
-    })
-  }
-  return { finishLsn: parseLsn(row?.['lsn'] ?? ''), backupLabel: row?.['labelfile'] ?? '', tablespaceMap: row?.['spcmapfile'] ?? '' }
+async function replayedTo(connection: SqlConnection): Promise<Lsn> {
+  const [row] = await connection.query(`select pg_last_wal_replay_lsn()::text as lsn`)
+  return parseLsn(row?.['lsn'] ?? '0/0')
 }
 
-async function readWalPosition(connection: SqlConnection): Promise<{ lsn: Lsn; inRecovery: boolean }> {
-  const [row] = await connection.query(`select pg_is_in_recovery()::text as in_recovery,
-    (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end)::text as lsn`)
-  return { lsn: parseLsn(row?.['lsn'] ?? '0/0'), inRecovery: row?.['in_recovery'] === 'true' }
+/** A session under watch. */
+interface Watched {
+  readonly connection: SqlConnection
+  /** Statements of the backup itself that are running: a question behind them would wait with them. */
+  busy: number
+  readonly options: SessionOptions
+  readonly lost: AbortController
+  readonly closed: AbortSignal
 }
 
-/** Asks for nothing at intervals, so that a dead connection is noticed while files are being copied. */
-async function watch(connection: SqlConnection, options: SessionOptions, signals: { lost: AbortController; closed: AbortSignal }): Promise<void> {
+/** Asks for nothing at intervals, so that a dead connection is noticed while files are being copied. An answer that takes a whole interval counts as none. */
+async function watch(watched: Watched): Promise<void> {
+  const { connection, options, lost, closed } = watched
   if (options.aliveCheckIntervalMs === 0) return
-  const ended = AbortSignal.any([signals.lost.signal, signals.closed])
+  const ended = AbortSignal.any([lost.signal, closed])
+  const pause = (signal: AbortSignal): Promise<void> => options.sleep(options.aliveCheckIntervalMs, signal).catch(() => undefined)
   while (!ended.aborted) {
-    await options.sleep(options.aliveCheckIntervalMs, ended).catch(() => undefined)
+    await pause(ended)
     if (ended.aborted) return
-    await connection.query('select 1').catch((error: unknown) => signals.lost.abort(lostFault(error)))
+    if (watched.busy > 0) continue
+    const answered = new AbortController()
+    const late = pause(AbortSignal.any([ended, answered.signal])).then(() => 'late')
+    const answer = await Promise.race([connection.query('select 1').catch((error: unknown) => lostFault(error)), late])
+    answered.abort()
+    if (ended.aborted) return
+    if (answer === 'late' && watched.busy === 0) lost.abort(lostFault(new Error('the server did not answer in time')))
+    else if (answer instanceof Fault) lost.abort(answer)
   }
 }
 
@@ -142,4 +147,8 @@ function lostFault(cause: unknown): Fault {
     retryable: false,
     hint: "Look at the server's log, then run the backup again.",
   })
+}
+
+function promotedFault(): Fault {
+  return new Fault('conflict', 'BACKUP_TIMELINE_CHANGED', 'the standby was promoted while the backup started', { hint: 'Run the backup again.' })
 }

@@ -1,5 +1,5 @@
 import { backupFolder, createLease, leaseKey, sentinelKey } from '@waltz/repository'
-import { Fault, isFault } from '@waltz/errors'
+import { Fault, isFault, throwIfAborted } from '@waltz/errors'
 import type { PushSurroundings } from './push-backup-options.ts'
 
 /** How long a lease lives without being renewed, in milliseconds. */
@@ -10,7 +10,9 @@ const DELETE_BATCH = 1000
 export interface NameClaim extends AsyncDisposable {
   /** Fires with the fault when the claim is lost. */
   readonly lost: AbortSignal
-  /** Removes what this attempt stored. */
+  /** Asks the store whether the name still is this attempt's. Rejects with `conflict` `LEASE_LOST` or `BACKUP_NAME_TAKEN` when it is not. */
+  confirm(signal?: AbortSignal): Promise<void>
+  /** Removes what this attempt stored, after `confirm`: what another attempt has under the name by now is never touched. */
   discard(): Promise<void>
 }
 
@@ -30,30 +32,43 @@ export async function claimName(name: string, around: PushSurroundings, signal: 
     now: around.now,
     sleep: around.sleep,
   })
-  await lease.acquire({ signal })
+  const release = async (): Promise<void> => {
+    await lease.release().catch((error: unknown) => {
+      around.observe({ type: 'warning', message: `the lease of ${name} stays behind: ${(error as Error).message}` })
+    })
+  }
   try {
+    await lease.acquire({ signal })
     await refuseFinished(name, around, signal)
     await removeBelow(name, around, signal)
   } catch (error) {
-    await lease.release().catch(() => undefined)
+    // Also when taking the lease failed: its answer may have been lost. One that is somebody else's is left alone.
+    if (!isFault(error, 'conflict') || error.code !== 'LEASE_HELD') await release()
     throw error
   }
   const keeping = lease.keep()
+  const confirm = async (current?: AbortSignal): Promise<void> => {
+    throwIfAborted(keeping.lost)
+    await lease.renew(current === undefined ? {} : { signal: current })
+    await refuseFinished(name, around, current)
+  }
   return {
     lost: keeping.lost,
-    discard: () => removeBelow(name, around),
+    confirm,
+    async discard() {
+      await confirm()
+      await removeBelow(name, around, keeping.lost)
+    },
     async [Symbol.asyncDispose]() {
       await keeping.stop()
-      await lease.release().catch((error: unknown) => {
-        around.observe({ type: 'warning', message: `the lease of ${name} stays behind: ${(error as Error).message}` })
-      })
+      await release()
     },
   }
 }
 
-async function refuseFinished(name: string, around: PushSurroundings, signal: AbortSignal): Promise<void> {
+async function refuseFinished(name: string, around: PushSurroundings, signal?: AbortSignal): Promise<void> {
   try {
-    await around.store.head(sentinelKey(name), { signal })
+    await around.store.head(sentinelKey(name), signal === undefined ? {} : { signal })
   } catch (error) {
     if (isFault(error, 'not-found')) return
     throw error

@@ -3,6 +3,7 @@ import type { ClusterEntry } from './cluster-entry.ts'
 import { readDatabaseNames, type DatabaseNames } from './database-names.ts'
 import { createEntryQueue } from './entry-queue.ts'
 import { factsOfStat } from './entry-facts.ts'
+import { openSession } from './open-session.ts'
 import { openOwnerNames, type OwnerNames } from './owner-names.ts'
 import { pageCheckFor } from './page-check.ts'
 import type { PushRequest, PushSurroundings } from './push-backup-options.ts'
@@ -39,32 +40,67 @@ export async function copyDataDirectory(
   const factsOf = around.factsOf ?? factsOfStat
   const owners = around.owners ?? openOwnerNames()
   around.observe({ type: 'phase', phase: 'copying' })
-  const beside = readBeside(request, around, { spool, signal })
+  // Its failure stops the copying, and the copying's failure stops it.
+  const ended = new AbortController()
+  const either = AbortSignal.any([signal, ended.signal])
+  const beside = readBeside(request, around, { spool, signal: either })
+  beside.catch((error: unknown) => ended.abort(error))
+  const queue = createEntryQueue(walk(running, { spool, findings, factsOf }), either)
   try {
-    const entries = walk(running, { spool, findings, factsOf })
-    const pushed = await pushParts(createEntryQueue(entries, signal), {
-      target: { store: around.store, format: around.format, backupName: running.name, signal },
-      pack: { thresholdBytes: request.thresholdBytes, chunkBytes: around.format.chunkBytes, owners, factsOf, ...pageCheck(running, request, around), ...diskLimit(around) },
+    const pushed = await pushParts(queue, {
+      target: { store: around.store, format: around.format, backupName: running.name, signal: either },
+      pack: {
+        thresholdBytes: request.thresholdBytes,
+        chunkBytes: around.format.chunkBytes,
+        owners,
+        factsOf,
+        ...pageCheck(running, request, { around, signal: either }),
+        ...diskLimit(around),
+      },
       lanes: request.lanes,
       uploadQueue: request.uploadQueue,
       spool,
       observe: around.observe,
     })
-    const { names: databases } = await beside
-    running.warnings.push(...(databases?.warnings ?? []))
-    for (const message of databases?.warnings ?? []) around.observe({ type: 'warning', message })
-    const close = (): void => [...pushed.lists, ...(databases?.databases ?? []).map((database) => database.relations)].forEach((list) => list.close())
-    if (pushed.corruptBlocks > 0 && request.corruptPages === 'fail') {
+    const close = (): void => pushed.lists.forEach((list) => list.close())
+    try {
+      requireSoundPages(pushed.corruptBlocks, request)
+      const databases = await beside
+      for (const message of databases?.warnings ?? []) {
+        running.warnings.push(message)
+        around.observe({ type: 'warning', message })
+      }
+      return {
+        ...pushed,
+        databases,
+        findings,
+        owners,
+        close() {
+          close()
+          databases?.list.close()
+        },
+      }
+    } catch (error) {
       close()
-      throw new Fault('corrupt', 'BACKUP_CORRUPT_PAGES', `${pushed.corruptBlocks} pages of the data directory are corrupt; the backup is not announced`, {
-        hint: 'The pages are named in the log. Repair the relations, or set WALTZ_CORRUPT_PAGES=report to take the backup all the same.',
-      })
+      throw error
     }
-    return { ...pushed, databases, findings, owners, close }
   } catch (error) {
-    await beside
+    ended.abort(error)
+    await beside.then(
+      (databases) => databases?.list.close(),
+      () => undefined,
+    )
     throw error
+  } finally {
+    queue.close()
   }
+}
+
+function requireSoundPages(corruptBlocks: number, { corruptPages }: PushRequest): void {
+  if (corruptBlocks === 0 || corruptPages === 'report') return
+  throw new Fault('corrupt', 'BACKUP_CORRUPT_PAGES', `${corruptBlocks} pages of the data directory are corrupt; the backup is not announced`, {
+    hint: 'The pages are named in the log. Repair the relations, or set WALTZ_CORRUPT_PAGES=report to take the backup all the same.',
+  })
 }
 
 function walk(running: RunningBackup, options: Pick<WalkOptions, 'spool' | 'findings' | 'factsOf'>): Generator<ClusterEntry, void, undefined> {
@@ -72,32 +108,36 @@ function walk(running: RunningBackup, options: Pick<WalkOptions, 'spool' | 'find
   return walkDataDirectory({ ...options, dataDirectory: running.directory.path, walFolders })
 }
 
-/** What is read from the server while files are copied. Never rejects: none of it may cost the backup. */
+/** What is read from the server while files are copied. What the server says to it never costs the backup. */
 async function readBeside(
   request: PushRequest,
   around: PushSurroundings,
   { spool, signal }: { readonly spool: Spool; readonly signal: AbortSignal },
-): Promise<{ readonly names: DatabaseNames | undefined }> {
-  if (request.estimate) await estimate(around)
-  if (request.withoutFilesMetadata || !request.databaseNames) return { names: undefined }
-  return { names: await readDatabaseNames(around.connect, spool, signal) }
+): Promise<DatabaseNames | undefined> {
+  if (request.estimate) await estimate(around, signal)
+  if (request.withoutFilesMetadata || !request.databaseNames) return undefined
+  return await readDatabaseNames(around.connect, spool, signal)
 }
 
-async function estimate(around: PushSurroundings): Promise<void> {
+async function estimate(around: PushSurroundings, signal: AbortSignal): Promise<void> {
   try {
-    const connection = await around.connect()
+    const session = await openSession(around.connect, { signal })
     try {
-      const [row] = await connection.query('select sum(pg_tablespace_size(oid))::text as bytes from pg_tablespace')
+      const [row] = await session.query('select sum(pg_tablespace_size(oid))::text as bytes from pg_tablespace')
       around.observe({ type: 'estimated', bytes: Number(row?.['bytes'] ?? 0) })
     } finally {
-      await connection.close()
+      await session.close()
     }
   } catch {
     // Progress then shows no time left; there is nothing to tell.
   }
 }
 
-function pageCheck(running: RunningBackup, request: PushRequest, around: PushSurroundings): { pageCheck?: (name: string) => ReturnType<typeof pageCheckFor> } {
+function pageCheck(
+  running: RunningBackup,
+  request: PushRequest,
+  { around, signal }: { readonly around: PushSurroundings; readonly signal: AbortSignal },
+): { pageCheck?: (name: string) => ReturnType<typeof pageCheckFor> } {
   if (!request.verifyPages) return {}
   if (!running.session.facts.dataChecksums) {
     const message = 'pages are not verified: the cluster has no data checksums'
@@ -107,7 +147,7 @@ function pageCheck(running: RunningBackup, request: PushRequest, around: PushSur
   }
   const { blockBytes, relationSegmentBlocks } = running.directory.control
   const { startLsn } = running.session
-  return { pageCheck: (name) => pageCheckFor(name, { blockBytes, relationSegmentBlocks, startLsn, sleep: around.sleep }) }
+  return { pageCheck: (name) => pageCheckFor(name, { blockBytes, relationSegmentBlocks, startLsn, sleep: (ms) => around.sleep(ms, signal) }) }
 }
 
 function diskLimit({ diskLimit: limit }: PushSurroundings): { diskLimit?: NonNullable<PushSurroundings['diskLimit']> } {

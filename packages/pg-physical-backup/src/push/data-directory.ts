@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { Fault, isFault } from '@waltz/errors'
 import { decodeControlFile, type ControlFile } from '@waltz/pg-structures'
 import type { ServerFacts } from './server-facts.ts'
+import { unreadable } from './source-file.ts'
 
 /** How often pg_control is read until its checksum fits, and how long to wait between, in milliseconds. */
 const CONTROL_READS = 20
@@ -18,7 +19,8 @@ export interface DataDirectory {
 /**
  * Makes sure that a directory is the data directory of the server: the same path once links are resolved, and the same
  * system identifier in its control file (the path alone may belong to another host).
- * @throws Fault `invalid` `DATA_DIRECTORY_UNSUITABLE`, `DATA_DIRECTORY_MISMATCH`; `corrupt` `CONTROL_FILE_DAMAGED`.
+ * @throws Fault `invalid` `DATA_DIRECTORY_UNSUITABLE`, `DATA_DIRECTORY_MISMATCH`; `denied` or `unavailable` `DATA_FILE_UNREADABLE`;
+ * `corrupt` `CONTROL_FILE_DAMAGED`.
  */
 export async function openDataDirectory(given: string, facts: ServerFacts, sleep: (ms: number) => Promise<void>): Promise<DataDirectory> {
   const path = resolvePath(given)
@@ -30,7 +32,7 @@ export async function openDataDirectory(given: string, facts: ServerFacts, sleep
   }
   if (path !== served) throw mismatch(path, `the server's data directory is ${served}`)
   await readFile(`${path}/PG_VERSION`).catch((error: unknown) => {
-    throw unsuitable(path, 'it has no readable PG_VERSION', error)
+    throw notRead(path, 'PG_VERSION', error)
   })
   const { control } = await readControlFile(path, sleep)
   if (control.systemIdentifier !== facts.systemIdentifier) {
@@ -49,13 +51,14 @@ function resolvePath(given: string): string {
 
 /**
  * Reads `global/pg_control` until its checksum is right: the server may be writing it.
- * @throws Fault `corrupt` `CONTROL_FILE_DAMAGED` when it never is; `invalid` `DATA_DIRECTORY_UNSUITABLE` when there is none.
+ * @throws Fault `corrupt` `CONTROL_FILE_DAMAGED` when it never is; `invalid` `DATA_DIRECTORY_UNSUITABLE` when there is none; `denied` or
+ * `unavailable` `DATA_FILE_UNREADABLE`.
  */
 export async function readControlFile(dataDirectory: string, sleep: (ms: number) => Promise<void>): Promise<{ bytes: Uint8Array; control: ControlFile }> {
   const path = `${dataDirectory}/global/pg_control`
   for (let attempt = 1; ; attempt += 1) {
     const bytes = await readFile(path).catch((error: unknown) => {
-      throw unsuitable(dataDirectory, 'it has no readable global/pg_control', error)
+      throw notRead(dataDirectory, 'global/pg_control', error)
     })
     const control = decodeIfSound(bytes)
     if (control !== undefined) return { bytes, control }
@@ -77,6 +80,13 @@ function decodeIfSound(bytes: Uint8Array): ControlFile | undefined {
     if (isFault(error, 'corrupt')) return undefined
     throw error
   }
+}
+
+/** A directory without the file is another directory; a file that is there and cannot be read is a matter of rights or of the disk. */
+function notRead(dataDirectory: string, name: string, cause: unknown): Fault {
+  const { code } = cause as NodeJS.ErrnoException
+  if (code === 'ENOENT' || code === 'ENOTDIR') return unsuitable(dataDirectory, `it has no ${name}`, cause)
+  return unreadable(`${dataDirectory}/${name}`, cause)
 }
 
 function unsuitable(path: string, why: string, cause: unknown): Fault {

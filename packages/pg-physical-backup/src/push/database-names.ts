@@ -1,24 +1,22 @@
-import { quoteLiteral, type SqlConnect, type SqlConnection } from './sql-connection.ts'
+import { isFault, throwIfAborted } from '@waltz/errors'
+import { openSession } from './open-session.ts'
 import type { Spool, SpoolFile } from './spool.ts'
+import type { SqlConnect, SqlConnection } from './sql-connection.ts'
 
 /** Rows fetched at once, so that a catalogue of millions of relations is never held. */
 const FETCH_ROWS = 5_000
 
-/** The names for partial restore: one list per database, spooled. */
+/**
+ * The names for partial restore, in one list however many databases there are: `D` and a JSON text of `[name, oid]`, and behind it
+ * the relations of that database, JSON texts of `RelationRow`, a root before its descendants.
+ */
 export interface DatabaseNames {
-  readonly databases: readonly DatabaseList[]
+  readonly list: SpoolFile
   readonly warnings: readonly string[]
 }
 
-/** One database; its relations are JSON texts of `[root oid, oid, file node, schema, name, is root]`, a root before its descendants. */
-export interface DatabaseList {
-  readonly name: string
-  readonly oid: number
-  readonly relations: SpoolFile
-}
-
 /** One relation as the list holds it. */
-export type RelationRow = readonly [rootOid: number, oid: number, fileNode: number, schema: string, name: string, isRoot: boolean]
+export type RelationRow = readonly [root: number, oid: number, fileNode: number, schema: string, name: string, isRoot: boolean]
 
 // Relations with storage, and partitioned parents which have none; descendants follow their root (RF 2.4).
 const RELATIONS = `with recursive descendants(root, child) as (
@@ -35,52 +33,69 @@ const RELATIONS = `with recursive descendants(root, child) as (
 /**
  * Reads names, oids and file nodes of all relations of all databases that can be connected to. A database that cannot
  * be read is left out with a warning: the list serves partial restore only and must never cost a backup.
+ * @throws Fault `unavailable` `SPOOL_FAILED`; `aborted` when the signal fires.
  */
 export async function readDatabaseNames(connect: SqlConnect, spool: Spool, signal: AbortSignal): Promise<DatabaseNames> {
   const warnings: string[] = []
-  const databases: DatabaseList[] = []
-  for (const { name, oid } of await listDatabases(connect, warnings)) {
-    if (signal.aborted) break
-    const relations = spool.open()
-    try {
-      const connection = await connect(name)
+  const list = spool.open()
+  try {
+    for (const database of await listDatabases({ connect, signal }, warnings)) {
+      const mark = list.mark()
       try {
-        await spoolRelations(connection, relations)
-      } finally {
-        await connection.close()
+        await withSession({ connect, database: database.name, signal }, (session) => spoolDatabase(session, database, list))
+      } catch (error) {
+        throwIfAborted(signal)
+        if (isFault(error) && error.code === 'SPOOL_FAILED') throw error
+        list.cutTo(mark)
+        warnings.push(`the names in database ${database.name} are not recorded for partial restore: ${(error as Error).message}`)
       }
-      databases.push({ name, oid, relations })
-    } catch (error) {
-      relations.close()
-      warnings.push(`the names in database ${name} are not recorded for partial restore: ${(error as Error).message}`)
     }
+    return { list, warnings }
+  } catch (error) {
+    list.close()
+    throw error
   }
-  return { databases, warnings }
 }
 
-async function listDatabases(connect: SqlConnect, warnings: string[]): Promise<{ name: string; oid: number }[]> {
+interface SessionOf {
+  readonly connect: SqlConnect
+  readonly database?: string
+  readonly signal: AbortSignal
+}
+
+async function withSession<Result>({ connect, ...choice }: SessionOf, work: (session: SqlConnection) => Promise<Result>): Promise<Result> {
+  const session = await openSession(connect, choice)
   try {
-    const connection = await connect()
-    try {
-      const rows = await connection.query('select datname, oid::text as oid from pg_database where datallowconn order by datname')
-      return rows.map((row) => ({ name: row['datname'] ?? '', oid: Number(row['oid']) }))
-    } finally {
-      await connection.close()
-    }
+    return await work(session)
+  } finally {
+    await session.close()
+  }
+}
+
+interface Database {
+  readonly name: string
+  readonly oid: number
+}
+
+async function listDatabases(session: SessionOf, warnings: string[]): Promise<readonly Database[]> {
+  try {
+    const rows = await withSession(session, ({ query }) => query('select datname, oid::text as oid from pg_database where datallowconn order by datname'))
+    return rows.map((row) => ({ name: row['datname'] ?? '', oid: Number(row['oid']) }))
   } catch (error) {
+    throwIfAborted(session.signal)
     warnings.push(`database names are not recorded for partial restore: ${(error as Error).message}`)
     return []
   }
 }
 
-async function spoolRelations(connection: SqlConnection, relations: SpoolFile): Promise<void> {
-  await connection.query(`select set_config('statement_timeout', ${quoteLiteral('0')}, false)`)
-  await connection.query('begin read only')
-  await connection.query(`declare relations no scroll cursor for ${RELATIONS}`)
+async function spoolDatabase(session: SqlConnection, { name, oid }: Database, list: SpoolFile): Promise<void> {
+  list.append(`D${JSON.stringify([name, oid])}`)
+  await session.query('begin read only')
+  await session.query(`declare relations no scroll cursor for ${RELATIONS}`)
   for (;;) {
-    const rows = await connection.query(`fetch ${FETCH_ROWS} from relations`)
-    for (const row of rows) relations.append(row['row'] ?? '')
+    const rows = await session.query(`fetch ${FETCH_ROWS} from relations`)
+    for (const row of rows) list.append(row['row'] ?? '')
     if (rows.length < FETCH_ROWS) break
   }
-  await connection.query('commit')
+  await session.query('commit')
 }

@@ -6,18 +6,33 @@ export interface EntryQueue {
   /** The next entry without taking it, or undefined at the end. */
   peek(): ClusterEntry | undefined
   take(): ClusterEntry | undefined
+  /** Ends the walk and frees what it holds open; there are no entries after it. */
+  close(): void
 }
 
-/** A queue over a walk. Synchronous: the walk itself reads folders on demand, so nothing is held but the entry at hand. */
+/**
+ * A queue over a walk. Synchronous: the walk itself reads folders on demand, so nothing is held but the entry at hand. A failure of
+ * the walk is told to everyone who asks, so that no lane takes it for the end.
+ */
 export function createEntryQueue(entries: Iterator<ClusterEntry, void, undefined>, signal: AbortSignal | undefined): EntryQueue {
   let head: ClusterEntry | undefined
   let ended = false
+  let failure: { readonly error: unknown } | undefined
+  const next = (): IteratorResult<ClusterEntry, void> => {
+    try {
+      return entries.next()
+    } catch (error) {
+      failure = { error }
+      throw error
+    }
+  }
   const peek = (): ClusterEntry | undefined => {
     throwIfAborted(signal)
+    if (failure !== undefined) throw failure.error
     if (head !== undefined || ended) return head
-    const next = entries.next()
-    if (next.done === true) ended = true
-    else head = next.value
+    const found = next()
+    if (found.done === true) ended = true
+    else head = found.value
     return head
   }
   return {
@@ -25,6 +40,23 @@ export function createEntryQueue(entries: Iterator<ClusterEntry, void, undefined
     take() {
       const entry = peek()
       head = undefined
+      return entry
+    },
+    close() {
+      ended = true
+      head = undefined
+      entries.return?.()
+    },
+  }
+}
+
+/** The entries of one part: one that was taken already, then what the queue has. */
+export function beginningWith(first: ClusterEntry, queue: EntryQueue): Pick<EntryQueue, 'take'> {
+  let held: ClusterEntry | undefined = first
+  return {
+    take() {
+      const entry = held ?? queue.take()
+      held = undefined
       return entry
     },
   }

@@ -35,7 +35,7 @@ export interface PackOptions {
  * are assembled straight into the blocks that will be compressed; only relation files under verification are copied.
  * A vanished file is left out; one that grows is cut at, and one that shrinks is filled to, the size that its header promised.
  */
-export async function* packPart(queue: EntryQueue, options: PackOptions): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* packPart(queue: Pick<EntryQueue, 'take'>, options: PackOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const blocks = createBlocks(options.chunkBytes)
   let contentBytes = 0
   while (contentBytes <= options.thresholdBytes) {
@@ -48,10 +48,7 @@ export async function* packPart(queue: EntryQueue, options: PackOptions): AsyncG
       const file = openSourceFile(entry.path)
       if (file === undefined) continue
       contentBytes += file.size
-      const facts = options.factsOf(entry.name, file.stat)
-      blocks.header({ ...header(entry.name, facts, options, 'file'), size: file.size })
-      const corruptBlocks = yield* packContent(entry, file, blocks, options)
-      options.onMember({ name: entry.name, modifiedAtNs: facts.modifiedAtNs, corruptBlocks }, file.size)
+      yield* packFile(entry, file, blocks, options)
     }
     yield* blocks.full()
   }
@@ -61,11 +58,13 @@ export async function* packPart(queue: EntryQueue, options: PackOptions): AsyncG
   if (rest !== undefined) yield rest
 }
 
-/** The content of one member and its padding; returns the blocks that failed verification. */
-async function* packContent(entry: ClusterFile, file: SourceFile, blocks: Blocks, options: PackOptions): AsyncGenerator<Uint8Array, readonly number[], undefined> {
+/** One member: header, content, padding. Closes the file, however it ends. */
+async function* packFile(entry: ClusterFile, file: SourceFile, blocks: Blocks, options: PackOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const corruptBlocks: number[] = []
   const pageCheck = file.size === 0 ? undefined : options.pageCheck?.(entry.name)
+  const facts = options.factsOf(entry.name, file.stat)
   try {
+    blocks.header({ ...header(entry.name, facts, options, 'file'), size: file.size })
     if (options.diskLimit === undefined && pageCheck === undefined && file.size <= SMALL_FILE_BYTES) readSmall(file, blocks, options, entry.name)
     else if (pageCheck === undefined) yield* readLarge(file, blocks, options, entry.name)
     else yield* readVerified(file, { blocks, options, name: entry.name, pageCheck, corruptBlocks })
@@ -74,7 +73,7 @@ async function* packContent(entry: ClusterFile, file: SourceFile, blocks: Blocks
     else await closeSourceFile(file)
   }
   blocks.zeros(tarPaddingBytes(file.size))
-  return corruptBlocks
+  options.onMember({ name: entry.name, modifiedAtNs: facts.modifiedAtNs, corruptBlocks }, file.size)
 }
 
 function readSmall(file: SourceFile, blocks: Blocks, options: PackOptions, name: string): void {
@@ -120,14 +119,15 @@ interface VerifiedRead {
 /** Pages do not fall on the borders of tar blocks, so they are read into a buffer of their own, checked, and copied. */
 async function* readVerified(file: SourceFile, read: VerifiedRead): AsyncGenerator<Uint8Array, void, undefined> {
   const { blocks, options, pageCheck } = read
-  const pages = Buffer.allocUnsafeSlow(Math.max(pageCheck.blockBytes, SMALL_FILE_BYTES))
+  const { blockBytes } = pageCheck
+  const pages = Buffer.allocUnsafeSlow(Math.min(SMALL_FILE_BYTES, Math.ceil(file.size / blockBytes) * blockBytes))
   for (let position = 0; position < file.size; ) {
     throwIfAborted(options.signal)
     const length = Math.min(pages.length, file.size - position)
     await options.diskLimit?.(length, options.signal)
     const count = await readInto(file, pages, 0, { position, length })
-    const whole = count - (count % pageCheck.blockBytes)
-    if (whole > 0) read.corruptBlocks.push(...(await pageCheck.check(file, pages.subarray(0, whole), position / pageCheck.blockBytes)))
+    const whole = count - (count % blockBytes)
+    if (whole > 0) read.corruptBlocks.push(...(await pageCheck.check(file, pages.subarray(0, whole), position / blockBytes)))
     blocks.bytes(pages.subarray(0, count))
     position += count
     yield* blocks.full()

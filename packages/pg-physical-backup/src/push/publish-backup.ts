@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import { sourceOf, tap, type ByteSource } from '@waltz/bytes'
+import { sourceOf, type ByteSource } from '@waltz/bytes'
+import { Fault } from '@waltz/errors'
 import {
   encodeFilesMetadata,
   encodeManifest,
@@ -9,6 +9,8 @@ import {
   formatFileTime,
   manifestKey,
   metadataKey,
+  partKey,
+  partsPrefix,
   sentinelKey,
   type BackupManifest,
   type BackupMetadata,
@@ -20,6 +22,7 @@ import type { DatabaseNames } from './database-names.ts'
 import { databaseRecords } from './database-records.ts'
 import type { PushSurroundings } from './push-backup-options.ts'
 import type { SpoolFile } from './spool.ts'
+import { putAgain } from './put-again.ts'
 import { parseMember } from './stored-file.ts'
 
 /** Block numbers that a file record lists at most, unless all are wanted (RF 2.4). */
@@ -45,34 +48,47 @@ export interface FileListParts {
 
 /**
  * Writes `metadata.json`, `files_metadata.json` and Waltz's manifest, in this order (RF 9.1): all but the sentinel.
+ * @throws Fault as `putAgain`.
  */
 export async function describeBackup(documents: BackupDocuments, around: PushSurroundings, signal: AbortSignal): Promise<void> {
-  const { store } = around
-  const { name } = documents
-  await store.put(metadataKey(name), sourceOf(encodeMetadata(documents.metadata)), { signal })
-  let filesMetadata: { readonly size: number; readonly sha256: string } | undefined
-  if (documents.fileList !== undefined) {
-    const hash = createHash('sha256')
-    let size = 0
-    const source = tap(fileListSource(documents.fileList, around), (chunk) => {
-      hash.update(chunk)
-      size += chunk.length
-    })
-    await store.put(filesMetadataKey(name), source, { signal })
-    filesMetadata = { size, sha256: hash.digest('hex') }
-  }
+  const target = { store: around.store, sleep: around.sleep, signal }
+  const { name, fileList } = documents
+  await putAgain(target, metadataKey(name), () => sourceOf(encodeMetadata(documents.metadata)))
+  const filesMetadata = fileList === undefined ? undefined : await putAgain(target, filesMetadataKey(name), () => fileListSource(fileList, around))
   const manifest: BackupManifest = { ...documents.manifest, filesMetadata }
-  await store.put(manifestKey(name), sourceOf(encodeManifest(manifest)), { signal })
+  await putAgain(target, manifestKey(name), () => sourceOf(encodeManifest(manifest)))
 }
 
 /**
- * Writes the sentinel, which announces the backup. Separate, so that the caller knows from when on nothing may be taken back.
- * @throws Fault `already-exists` when a sentinel of that name is there by now.
+ * Makes sure that the storage holds the parts of this backup and no others: what is listed is restored, whoever stored it.
+ * @throws Fault `conflict` `BACKUP_PARTS_CHANGED`.
  */
-export async function announceBackup(documents: BackupDocuments, around: PushSurroundings, signal: AbortSignal): Promise<void> {
-  const { store } = around
-  const onlyIfAbsent = store.capabilities.conditionalPut
-  await store.put(sentinelKey(documents.name), sourceOf(encodeSentinel(documents.sentinel)), { signal, ...(onlyIfAbsent ? { onlyIfAbsent } : {}) })
+export async function confirmParts({ name, manifest }: BackupDocuments, around: PushSurroundings, signal: AbortSignal): Promise<void> {
+  const expected = new Map(manifest.parts.map((part) => [partKey(name, part.name), part.size]))
+  for await (const { key, size } of around.store.list(partsPrefix(name), { signal })) {
+    const stored = expected.get(key)
+    if (stored === undefined) throw changed(`${key} is there, which this backup did not store`)
+    if (stored !== size) throw changed(`${key} has ${size} bytes, ${stored} were stored`)
+    expected.delete(key)
+  }
+  const [missing] = expected.keys()
+  if (missing !== undefined) throw changed(`${missing} was stored and is not there`)
+}
+
+function changed(what: string): Fault {
+  return new Fault('conflict', 'BACKUP_PARTS_CHANGED', `the storage does not hold what was stored: ${what}`, {
+    hint: 'Find out what else writes or deletes there, then run the backup again.',
+  })
+}
+
+/**
+ * Writes the sentinel, which announces the backup. Separate, so that the caller knows from when on nothing may be taken back. A
+ * signal no longer counts: half an announcement would leave open whether the backup stands.
+ * @throws Fault `conflict` `BACKUP_NAME_TAKEN` when another sentinel of that name is there by now; what the store says.
+ */
+export async function announceBackup({ name, sentinel }: BackupDocuments, around: PushSurroundings): Promise<void> {
+  const bytes = encodeSentinel(sentinel)
+  await putAgain({ store: around.store, sleep: around.sleep }, sentinelKey(name), () => sourceOf(bytes))
 }
 
 function fileListSource(parts: FileListParts, around: PushSurroundings): ByteSource {

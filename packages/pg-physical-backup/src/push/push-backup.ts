@@ -1,12 +1,22 @@
 import { abortedFault, Fault, throwIfAborted } from '@waltz/errors'
-import { segmentName, segmentNumberOf, type Lsn, type WalFileName } from '@waltz/pg-structures'
+import {
+  backupHistoryName,
+  segmentName,
+  segmentNumberBefore,
+  segmentNumberOf,
+  segmentStart,
+  timelineHistoryName,
+  type WalFileName,
+} from '@waltz/pg-structures'
 import { formatBackupName } from '@waltz/repository'
-import { openBackupSession, type BackupEnd, type BackupSession } from './backup-session.ts'
+import { untilAborted } from '@waltz/storage'
+import { openBackupSession, type BackupSession } from './backup-session.ts'
 import { claimName, type NameClaim } from './claim-name.ts'
 import { copyDataDirectory, type CopiedData } from './copy-data-directory.ts'
 import { openDataDirectory, type DataDirectory } from './data-directory.ts'
+import type { BackupEnd } from './end-backup-mode.ts'
 import { backupDocuments } from './backup-documents.ts'
-import { announceBackup, describeBackup } from './publish-backup.ts'
+import { announceBackup, confirmParts, describeBackup } from './publish-backup.ts'
 import { pushControlPart, pushLabelPart } from './push-special-parts.ts'
 import type { PushedBackup, PushRequest, PushSurroundings, WalOutcome, WalRange } from './push-backup-options.ts'
 import type { StoredPart } from './store-part.ts'
@@ -36,28 +46,28 @@ export async function pushBackup(request: PushRequest, around: PushSurroundings)
     slotName: `waltz_${around.processId}_${around.randomHex(8)}`,
     aliveCheckIntervalMs: request.aliveCheckIntervalMs,
     sleep: around.sleep,
+    signal: request.signal,
     precheck: async (facts) => {
-      throwIfAborted(request.signal)
-      directory = await openDataDirectory(request.dataDirectory, facts, around.sleep)
+      directory = await openDataDirectory(request.dataDirectory, facts, (ms) => around.sleep(ms, request.signal))
       await around.wal.admit(facts.systemIdentifier, request.signal)
     },
   })
   if (directory === undefined) throw new Fault('internal', 'ASSERTION_FAILED', 'the data directory is looked at before the backup starts')
   const name = formatBackupName({ segment: firstSegment(session) })
-  const warnings = [...session.warnings]
-  const warn = (message: string): void => {
-    warnings.push(message)
+  const running: RunningBackup = { name, startedAt, directory, session, warnings: [] }
+  for (const message of earlyWarnings(session)) {
+    running.warnings.push(message)
     around.observe({ type: 'warning', message })
   }
-  for (const message of session.warnings) around.observe({ type: 'warning', message })
-  if (!session.facts.archives && !session.facts.inRecovery) {
-    warn('the server does not archive its WAL (archive_mode, archive_command): this backup can be restored, but only to its own end')
-  }
-  const running: RunningBackup = { name, startedAt, directory, session, warnings }
   const signals = [session.lost, ...(request.signal === undefined ? [] : [request.signal])]
   await using claim = await claimName(name, around, AbortSignal.any(signals))
   const signal = AbortSignal.any([...signals, claim.lost])
   return await runClaimed({ running, claim, request, around, signal })
+}
+
+function earlyWarnings({ facts, warnings }: BackupSession): readonly string[] {
+  if (facts.archives || facts.inRecovery) return warnings
+  return [...warnings, 'the server does not archive its WAL (archive_mode, archive_command): this backup can be restored, but only to its own end']
 }
 
 interface ClaimedBackup {
@@ -71,37 +81,55 @@ interface ClaimedBackup {
 async function runClaimed(backup: ClaimedBackup): Promise<PushedBackup> {
   const { running, claim, around, signal } = backup
   around.observe({ type: 'started', name: running.name, startLsn: running.session.startLsn })
-  let announcing = false
+  const progress = { announcing: false }
   try {
     const copied = await copyDataDirectory(running, backup.request, { around, signal })
     try {
-      const { end, parts, wal } = await endBackup(backup, copied)
-      around.observe({ type: 'phase', phase: 'publishing' })
-      const { documents, result } = backupDocuments({ running, request: backup.request, around, copied, end, parts, wal })
-      await describeBackup(documents, around, signal)
-      announcing = true
-      await announceBackup(documents, around, signal)
-      return result
+      return await finishClaimed(backup, copied, progress)
     } finally {
       copied.close()
     }
   } catch (error) {
+    const failure = signal.aborted ? abortedFault(signal) : error
     // From the sentinel on, a failure may be a lost answer: the backup may stand, so nothing of it is touched.
-    if (!announcing) {
-      await claim.discard().catch((cause: unknown) => {
-        around.observe({ type: 'warning', message: `what was stored of ${running.name} stays behind: ${(cause as Error).message}` })
-      })
-    }
-    throw signal.aborted ? abortedFault(signal) : error
+    const left = progress.announcing ? 'whether it is announced is not known, backup-list tells' : await discarded(claim)
+    if (left !== undefined) around.observe({ type: 'warning', message: `what was stored of ${running.name} stays behind: ${left}` })
+    throw failure
+  }
+}
+
+async function finishClaimed(backup: ClaimedBackup, copied: CopiedData, progress: { announcing: boolean }): Promise<PushedBackup> {
+  const { running, claim, request, around, signal } = backup
+  const { end, parts, wal } = await endBackup(backup, copied)
+  // The server has nothing more to do with it, and what becomes of the connection does not matter any more.
+  await running.session[Symbol.asyncDispose]()
+  around.observe({ type: 'phase', phase: 'publishing' })
+  const { documents, result } = backupDocuments({ running, request, around, copied, end, parts, wal })
+  await describeBackup(documents, around, signal)
+  await confirmParts(documents, around, signal)
+  await claim.confirm(signal)
+  throwIfAborted(signal)
+  progress.announcing = true
+  await announceBackup(documents, around)
+  return result
+}
+
+/** Why something stays behind, or undefined. */
+async function discarded(claim: NameClaim): Promise<string | undefined> {
+  try {
+    await claim.discard()
+    return undefined
+  } catch (error) {
+    return (error as Error).message
   }
 }
 
 async function endBackup(backup: ClaimedBackup, copied: CopiedData): Promise<{ end: BackupEnd; parts: StoredPart[]; wal: WalOutcome }> {
   const { running, request, around, signal } = backup
-  const target = { store: around.store, format: around.format, backupName: running.name, signal }
+  const target = { store: around.store, format: around.format, backupName: running.name, sleep: around.sleep, signal }
   const control = await pushControlPart(running.directory.path, target, { around, owners: copied.owners })
   around.observe({ type: 'phase', phase: 'stopping' })
-  const end = await running.session.finish(request.stopTimeoutMs)
+  const end = await untilAborted(running.session.finish(request.stopTimeoutMs), signal)
   const label = await pushLabelPart(end, target)
   around.observe({ type: 'phase', phase: 'checking-wal' })
   const wal = await around.wal.ensure(walRange(running, end), signal)
@@ -110,30 +138,23 @@ async function endBackup(backup: ClaimedBackup, copied: CopiedData): Promise<{ e
 }
 
 /** The segment in the backup's name: of the start position, on a standby of the byte before it (RF 1.3). */
-function firstSegment(session: BackupSession): WalFileName {
-  const { timeline, walSegmentBytes, inRecovery } = session.facts
-  const lsn = inRecovery ? ((session.startLsn - 1n) as Lsn) : session.startLsn
-  return segmentName(timeline, segmentNumberOf(lsn, walSegmentBytes), walSegmentBytes)
+function firstSegment({ facts, startLsn }: BackupSession): WalFileName {
+  const { timeline, walSegmentBytes, inRecovery } = facts
+  const number = inRecovery ? segmentNumberBefore(startLsn, walSegmentBytes) : segmentNumberOf(startLsn, walSegmentBytes)
+  return segmentName(timeline, number, walSegmentBytes)
 }
 
 function walRange({ session, directory }: RunningBackup, end: BackupEnd): WalRange {
   const { timeline, walSegmentBytes, inRecovery } = session.facts
-  const first = segmentNumberOf(session.startLsn, walSegmentBytes)
-  const last = segmentNumberOf((end.finishLsn - 1n) as Lsn, walSegmentBytes)
-  const offset = (session.startLsn % BigInt(walSegmentBytes)).toString(16).toUpperCase().padStart(8, '0')
   return {
     timeline,
     segmentBytes: walSegmentBytes,
-    first,
-    end: last + 1,
-    backupHistory: inRecovery ? undefined : (`${segmentName(timeline, first, walSegmentBytes)}.${offset}.backup` as WalFileName),
-    timelineHistory: timeline === 1 ? undefined : (`${timeline.toString(16).toUpperCase().padStart(8, '0')}.history` as WalFileName),
+    first: segmentNumberOf(session.startLsn, walSegmentBytes),
+    end: segmentNumberBefore(end.finishLsn, walSegmentBytes) + 1,
+    backupHistory: inRecovery ? undefined : backupHistoryName(timeline, session.startLsn, walSegmentBytes),
+    timelineHistory: timeline === 1 ? undefined : timelineHistoryName(timeline),
     walDirectory: `${directory.path}/pg_wal`,
     inRecovery,
-    async isComplete(segmentNumber) {
-      const position = await session.walPosition()
-      // A primary switches to a new segment when the backup ends, so all of the range is complete.
-      return !position.inRecovery || position.lsn >= BigInt(segmentNumber + 1) * BigInt(walSegmentBytes)
-    },
+    isComplete: (segmentNumber) => session.holdsWalUpTo(segmentStart(segmentNumber + 1, walSegmentBytes)),
   }
 }

@@ -1,5 +1,7 @@
-import { abortedFault } from '@waltz/errors'
-import type { EntryQueue } from './entry-queue.ts'
+import { abortedFault, throwIfAborted } from '@waltz/errors'
+import { partName } from '@waltz/repository'
+import type { ClusterEntry } from './cluster-entry.ts'
+import { beginningWith, type EntryQueue } from './entry-queue.ts'
 import type { Observer, PushEvent } from './events.ts'
 import { packPart, type PackOptions } from './pack-part.ts'
 import type { Spool, SpoolFile } from './spool.ts'
@@ -12,7 +14,7 @@ export interface LaneOptions {
   readonly pack: Omit<PackOptions, 'onMember' | 'onShrunk' | 'signal'>
   /** Parts being packed at once. */
   readonly lanes: number
-  /** Parts that are packed and still being stored, beyond which packing waits. */
+  /** Parts of all lanes that are packed and still being stored, beyond which packing waits. */
   readonly uploadQueue: number
   readonly spool: Spool
   readonly observe: Observer<PushEvent>
@@ -32,68 +34,88 @@ export interface PushedParts {
  * Packs and stores all entries of a queue. Every lane fills one part after the other; parts are numbered as they are
  * begun, the first `lanes` numbers belonging to the lanes, so numbers may have gaps, as they have with WAL-G (RF 1.4).
  * The first failure stops all lanes; their unfinished parts are not stored.
+ * @throws what went wrong first, in whichever lane.
  */
 export async function pushParts(queue: EntryQueue, options: LaneOptions): Promise<PushedParts> {
+  const outer = options.target.signal
   const stop = new AbortController()
-  const signal = AbortSignal.any([options.target.signal, stop.signal])
-  const parts: (StoredPart & { readonly number: number })[] = []
-  const totals = { files: 0, corruptBlocks: 0 }
-  let lastNumber = options.lanes
-  let nextLane = 0
-
-  const runLane = async (list: SpoolFile): Promise<void> => {
-    const storing = new Set<Promise<void>>()
-    let number = ++nextLane
-    try {
-      while (queue.peek() !== undefined) {
-        const part = packOnePart({ queue, options, list, number, totals, signal })
-        const stored = part.stored.then((result) => void parts.push({ ...result, number }))
-        const tracked: Promise<void> = stored.finally(() => storing.delete(tracked))
-        storing.add(tracked)
-        // A failure is awaited below; until then it must not count as unhandled.
-        tracked.catch(() => undefined)
-        await Promise.race([part.packed, tracked])
-        while (storing.size > options.uploadQueue) await Promise.race(storing)
-        number = ++lastNumber
-      }
-      await Promise.all(storing)
-    } catch (error) {
-      stop.abort(error)
-      await Promise.allSettled(storing)
-      throw error
-    }
+  const run: Run = {
+    queue,
+    options,
+    signal: AbortSignal.any([outer, stop.signal]),
+    totals: { files: 0, corruptBlocks: 0 },
+    parts: [],
+    storing: new Set(),
+    lastNumber: options.lanes,
+    // Whatever fails after it only fails because it was told to stop.
+    fail: (error) => stop.abort(outer.aborted ? abortedFault(outer) : error),
   }
-
-  const lists = Array.from({ length: options.lanes }, () => options.spool.open())
-  const results = await Promise.allSettled(lists.map((list) => runLane(list)))
-  if (results.some((result) => result.status === 'rejected')) {
+  const lists = openLists(options)
+  await Promise.all(lists.map((list, index) => runLane(run, list, index + 1).catch(run.fail)))
+  await Promise.allSettled(run.storing)
+  if (run.signal.aborted) {
     for (const list of lists) list.close()
-    throw firstFailure(results, options.target.signal, stop.signal)
+    throw outer.aborted && !stop.signal.aborted ? abortedFault(outer) : stop.signal.reason
   }
-  return { parts: parts.sort((a, b) => a.number - b.number), lists, ...totals }
+  return { parts: run.parts.sort((a, b) => a.number - b.number), lists, ...run.totals }
 }
 
-interface OnePart {
+/** What the lanes share. */
+interface Run {
   readonly queue: EntryQueue
   readonly options: LaneOptions
-  readonly list: SpoolFile
-  readonly number: number
-  readonly totals: { files: number; corruptBlocks: number }
   readonly signal: AbortSignal
+  readonly totals: { files: number; corruptBlocks: number }
+  readonly parts: (StoredPart & { readonly number: number })[]
+  /** Parts whose last byte was taken, and which are not durable yet. */
+  readonly storing: Set<Promise<void>>
+  lastNumber: number
+  readonly fail: (error: unknown) => void
 }
 
-function packOnePart(one: OnePart): { readonly packed: Promise<void>; readonly stored: Promise<StoredPart> } {
-  const { options, list, totals } = one
-  const name = options.target.format.nameFor(`part_${String(one.number).padStart(3, '0')}.tar`)
+function openLists({ spool, lanes }: LaneOptions): readonly SpoolFile[] {
+  const lists: SpoolFile[] = []
+  try {
+    while (lists.length < lanes) lists.push(spool.open())
+    return lists
+  } catch (error) {
+    for (const list of lists) list.close()
+    throw error
+  }
+}
+
+async function runLane(run: Run, list: SpoolFile, firstNumber: number): Promise<void> {
+  const { queue, options, storing } = run
+  let number = firstNumber
+  // Taken before the part begins: another lane may take the last one meanwhile, and nobody needs an empty part.
+  for (let first = queue.take(); first !== undefined; first = queue.take()) {
+    const part = packOnePart(run, list, { number, first })
+    const stored: Promise<void> = part.stored.then((result) => void run.parts.push({ ...result, number }))
+    stored.catch(run.fail)
+    await Promise.race([part.packed, stored])
+    const tracked = stored.finally(() => storing.delete(tracked)).catch(() => undefined)
+    storing.add(tracked)
+    while (storing.size > options.uploadQueue) await Promise.race(storing)
+    throwIfAborted(run.signal)
+    number = run.lastNumber += 1
+  }
+}
+
+function packOnePart(
+  { queue, options, totals, signal }: Run,
+  list: SpoolFile,
+  { number, first }: { readonly number: number; readonly first: ClusterEntry },
+): { readonly packed: Promise<void>; readonly stored: Promise<StoredPart> } {
+  const name = options.target.format.nameFor(partName(number))
   let contentBytes = 0
   let packedAll!: () => void
   const packed = new Promise<void>((resolve) => (packedAll = resolve))
   options.observe({ type: 'part-started', part: name })
   list.append(formatPart(name))
 
-  const source = packPart(one.queue, {
+  const source = packPart(beginningWith(first, queue), {
     ...options.pack,
-    signal: one.signal,
+    signal,
     onMember(member, bytes) {
       contentBytes += bytes
       totals.files += 1
@@ -105,7 +127,7 @@ function packOnePart(one: OnePart): { readonly packed: Promise<void>; readonly s
     },
     onShrunk: (path) => options.observe({ type: 'warning', message: `${path} became shorter while it was read; WAL replay will set it right` }),
   })
-  const stored = storePart({ ...options.target, signal: one.signal }, { name, source: announceEnd(source, packedAll), contentBytes: () => contentBytes })
+  const stored = storePart({ ...options.target, signal }, { name, source: announceEnd(source, packedAll), contentBytes: () => contentBytes })
   return {
     packed,
     stored: stored.then((part) => {
@@ -119,11 +141,4 @@ function packOnePart(one: OnePart): { readonly packed: Promise<void>; readonly s
 async function* announceEnd(source: AsyncIterable<Uint8Array>, ended: () => void): AsyncGenerator<Uint8Array, void, undefined> {
   yield* source
   ended()
-}
-
-/** What went wrong first: the other lanes only fail because they were told to stop. */
-function firstFailure(results: readonly PromiseSettledResult<void>[], outer: AbortSignal, inner: AbortSignal): unknown {
-  if (outer.aborted) return abortedFault(outer)
-  if (inner.aborted) return inner.reason
-  return results.find((result) => result.status === 'rejected')?.reason
 }

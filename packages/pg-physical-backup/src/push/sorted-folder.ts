@@ -26,6 +26,7 @@ export function readSortedFolder(path: string, spool: Spool, runNames: number = 
   const unlogged = new Set<string>()
   const runs: SpoolFile[] = []
   let names: string[] = []
+  const close = (): void => runs.forEach((run) => run.close())
   const folder = opendirSync(path, { bufferSize: 512 })
   try {
     for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
@@ -38,12 +39,15 @@ export function readSortedFolder(path: string, spool: Spool, runNames: number = 
       runs.push(spoolRun(names, spool))
       names = []
     }
+    if (runs.length === 0) return { entries: sortByName(names), unlogged, close }
+    runs.push(spoolRun(names, spool))
+    return { entries: mergeRuns(runs), unlogged, close }
+  } catch (error) {
+    close()
+    throw error
   } finally {
     folder.closeSync()
   }
-  if (runs.length === 0) return { entries: sortByName(names), unlogged, close: () => undefined }
-  runs.push(spoolRun(names, spool))
-  return { entries: mergeRuns(runs), unlogged, close: () => runs.forEach((run) => run.close()) }
 }
 
 function letterOf(folder: string, entry: Dirent): EntryLetter | undefined {
@@ -59,8 +63,13 @@ function letterOf(folder: string, entry: Dirent): EntryLetter | undefined {
 
 function spoolRun(names: string[], spool: Spool): SpoolFile {
   const run = spool.open()
-  for (const name of sortByName(names)) run.append(name)
-  return run
+  try {
+    for (const name of sortByName(names)) run.append(name)
+    return run
+  } catch (error) {
+    run.close()
+    throw error
+  }
 }
 
 /** JavaScript compares UTF-16 units, the format bytes: they differ only from the surrogates on. */

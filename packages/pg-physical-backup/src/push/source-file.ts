@@ -1,4 +1,4 @@
-import { close, closeSync, fstatSync, openSync, read, type BigIntStats } from 'node:fs'
+import { close, closeSync, constants, fstatSync, openSync, read, type BigIntStats } from 'node:fs'
 import { Fault } from '@waltz/errors'
 
 /** An open file of the data directory, with what it was when it was opened. */
@@ -9,6 +9,9 @@ export interface SourceFile {
   readonly stat: BigIntStats
 }
 
+/** A name that became a pipe since it was listed must not block the process. */
+const HOW = constants.O_RDONLY | constants.O_NONBLOCK
+
 /**
  * Opens a file for reading; undefined when it has vanished. Synchronous: for most files this is all there is to do, and
  * a trip to the thread pool costs more than the call.
@@ -17,13 +20,16 @@ export interface SourceFile {
 export function openSourceFile(path: string): SourceFile | undefined {
   let descriptor: number
   try {
-    descriptor = openSync(path, 'r')
+    descriptor = openSync(path, HOW)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    // A folder above it may be gone as well, and something else have its name.
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     throw unreadable(path, error)
   }
   try {
     const stat = fstatSync(descriptor, { bigint: true })
+    if (!stat.isFile()) throw new Error('it is no regular file any more')
     return { descriptor, path, size: Number(stat.size), stat }
   } catch (error) {
     closeSync(descriptor)

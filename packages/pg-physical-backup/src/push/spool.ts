@@ -1,6 +1,6 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { Fault } from '@waltz/errors'
+import { Fault, isFault } from '@waltz/errors'
 
 const BUFFER_BYTES = 256 * 1024
 const SEPARATOR = '\0'
@@ -13,11 +13,16 @@ export interface Spool {
   open(): SpoolFile
 }
 
-/** A list of texts on disk: appended to, then read from the start as often as needed. Texts hold no NUL. */
+/** A list of texts on disk: appended to, then read from the start as often as needed. Texts hold no NUL and may be of any length. */
 export interface SpoolFile {
   append(text: string): void
+  /** The place behind what was appended so far. */
+  mark(): number
+  /** Forgets what was appended since `mark` said so. */
+  cutTo(mark: number): void
   /** All texts in the order in which they were appended. */
   texts(): Generator<string, void, undefined>
+  /** Harmless when called again. */
   close(): void
 }
 
@@ -35,25 +40,38 @@ function openSpoolFile(folder: string): SpoolFile {
   const buffer = Buffer.allocUnsafe(BUFFER_BYTES)
   let used = 0
   let length = 0
+  let closed = false
 
+  const write = (bytes: Uint8Array): void => {
+    // A number that was closed may be another file's by now.
+    if (closed) throw new Fault('internal', 'SPOOL_FAILED', 'the list is closed')
+    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at, bytes.length - at, length + at)
+    length += bytes.length
+  }
   const flush = (): void => {
-    for (let at = 0; at < used; ) at += writeSync(descriptor, buffer, at, used - at, length + at)
-    length += used
+    write(buffer.subarray(0, used))
     used = 0
   }
-  const append = (text: string): void => {
-    const bytes = Buffer.byteLength(text) + 1
-    if (bytes > BUFFER_BYTES - used) guard(folder, flush)
-    if (bytes > BUFFER_BYTES) throw new Fault('internal', 'SPOOL_FAILED', `a text of ${bytes} bytes does not fit the spool`)
-    used += buffer.write(text + SEPARATOR, used)
-  }
   return {
-    append,
+    append(text) {
+      const bytes = Buffer.byteLength(text) + 1
+      if (bytes > BUFFER_BYTES - used) guard(folder, flush)
+      if (bytes > BUFFER_BYTES) guard(folder, () => write(Buffer.from(text + SEPARATOR)))
+      else used += buffer.write(text + SEPARATOR, used)
+    },
+    mark: () => length + used,
+    cutTo(mark) {
+      guard(folder, flush)
+      length = mark
+    },
     texts() {
       guard(folder, flush)
       return readTexts(descriptor, length)
     },
-    close: () => closeSync(descriptor),
+    close() {
+      if (!closed) closeSync(descriptor)
+      closed = true
+    },
   }
 }
 
@@ -68,14 +86,17 @@ function openNameless(folder: string): number {
 }
 
 function* readTexts(descriptor: number, length: number): Generator<string, void, undefined> {
-  const buffer = Buffer.allocUnsafe(BUFFER_BYTES)
+  let buffer = Buffer.allocUnsafe(BUFFER_BYTES)
   let held = 0
   for (let offset = 0; offset < length; ) {
-    const count = readSync(descriptor, buffer, held, Math.min(BUFFER_BYTES - held, length - offset), offset)
+    // Full without a whole text in it: the text is longer than that.
+    if (held === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)])
+    const count = readSync(descriptor, buffer, held, Math.min(buffer.length - held, length - offset), offset)
     if (count === 0) throw new Fault('internal', 'SPOOL_FAILED', 'the spool became shorter while it was read')
     offset += count
     held += count
     const end = buffer.lastIndexOf(0, held - 1)
+    if (end < 0) continue
     const texts = buffer.toString('utf8', 0, end).split(SEPARATOR)
     buffer.copyWithin(0, end + 1, held)
     held -= end + 1
@@ -87,6 +108,7 @@ function guard<Value>(folder: string, work: () => Value): Value {
   try {
     return work()
   } catch (error) {
+    if (isFault(error)) throw error
     throw new Fault('unavailable', 'SPOOL_FAILED', `could not keep a temporary list in ${folder}: ${(error as Error).message}`, {
       cause: error,
       hint: 'Free some space there, or set WALTZ_SPOOL_DIR to a folder that can be written.',

@@ -1,4 +1,4 @@
-import { lstatSync, readlinkSync, realpathSync, statSync, type BigIntStats } from 'node:fs'
+import { lstatSync, readlinkSync, statSync, type BigIntStats } from 'node:fs'
 import { Fault } from '@waltz/errors'
 import type { ClusterEntry, FollowedLink, FoundTablespace, SkippedEntry } from './cluster-entry.ts'
 import type { FactsOf } from './entry-facts.ts'
@@ -64,7 +64,7 @@ function* walkFolder(walk: Walk, folder: string, path: string): Generator<Cluste
       const baseName = text.slice(1)
       const name = folder === '/' ? `/${baseName}` : `${folder}/${baseName}`
       const at = `${path}/${baseName}`
-      if (baseName.includes('\uFFFD') && lstatSync(at, { throwIfNoEntry: false }) === undefined) {
+      if (baseName.includes('\uFFFD') && guardMissing(at, () => lstatSync(at)) === undefined) {
         report(walk, 'skipped', { path: name, reason: 'its name is not UTF-8' })
       } else if (text.startsWith('f')) {
         if (isDroppedFile(facts, baseName)) countVisited(walk, at)
@@ -111,18 +111,29 @@ function* walkTablespaces(walk: Walk, path: string): Generator<ClusterEntry, voi
       const link = `${path}/${baseName}`
       const location = guardMissing(link, () => readlinkSync(link))
       if (location === undefined) continue
-      const target = guardMissing(link, () => realpathSync(link))
-      if (target === undefined) {
+      const stat = statOf(link)
+      if (stat === undefined) {
         report(walk, 'skipped', { path: `/pg_tblspc/${baseName}`, reason: `the tablespace's folder ${location} does not exist` })
         continue
       }
+      requireReadable(link, location)
       walk.findings.tablespaces.push({ name: baseName, location: location.replace(/(?<=.)\/+$/, '') })
-      walk.findings.visitedBytes += Number(statOf(target)?.size ?? 0n)
-      yield* walkFolder(walk, `/pg_tblspc/${baseName}`, target)
+      walk.findings.visitedBytes += Number(stat.size)
+      // Through the link, and as it is: what it leads to may be a link again, and have any name.
+      yield* walkFolder(walk, `/pg_tblspc/${baseName}`, link)
     }
   } finally {
     sorted.close()
   }
+}
+
+/** A tablespace whose place cannot be written down could not be restored. */
+function requireReadable(link: string, location: string): void {
+  if (!location.includes('\uFFFD') || guardMissing(location, () => lstatSync(location)) !== undefined) return
+  throw new Fault('unsupported', 'DATA_DIRECTORY_UNSUITABLE', `the tablespace behind ${link} lies in a folder whose name is not UTF-8`, {
+    hint: 'Move it to a folder with another name: with the server stopped, rename the folder and replace the link.',
+    context: { path: link },
+  })
 }
 
 /** A link in the data directory: what it leads to is stored in its place, for a link member is lost on restore (RF Q8). */
@@ -155,7 +166,7 @@ function identity(stat: BigIntStats): string {
 }
 
 function countVisited(walk: Walk, path: string): void {
-  walk.findings.visitedBytes += lstatSync(path, { throwIfNoEntry: false })?.size ?? 0
+  walk.findings.visitedBytes += guardMissing(path, () => lstatSync(path))?.size ?? 0
 }
 
 function statOf(path: string): BigIntStats | undefined {
