@@ -7,7 +7,7 @@ const members = ['packages', 'apps', 'tools']
   .filter((path) => existsSync(new URL(`${path}/test`, root)))
 
 /** Workspace packages are tested from their sources. */
-const resolve = { conditions: ['source', 'module', 'node', 'import', 'default'] }
+const resolve = { conditions: ['source', 'node'] }
 
 const project = (name: string, folder: string, extra: object = {}): TestProjectConfiguration =>
   defineProject({
@@ -21,7 +21,7 @@ const project = (name: string, folder: string, extra: object = {}): TestProjectC
  * programs wrote; `drill` plays whole journeys. Server tests run one file at a time: they share two cores.
  */
 const projects: TestProjectConfiguration[] = [
-  project('unit', ''),
+  project('unit', '{,push/}'),
   project('interop', 'interop/', { testTimeout: 60_000 }),
   project('integration', 'integration/', { testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false }),
   project('drill', 'drill/', { testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: false }),

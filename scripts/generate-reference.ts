@@ -115,7 +115,7 @@ function exitCodesPage(): string {
   return [
     '# Exit codes',
     '',
-    NOTE('`apps/cli/src/exit-code.ts`'),
+    NOTE('`apps/cli/src/exit-codes.ts` and `exit-code.ts`'),
     '',
     '| Code | Kind | Meaning |',
     '| ---: | --- | --- |',

@@ -11,14 +11,8 @@ function fail(code, text) {
 }
 
 if (!recent) {
-  fail(
-    2,
-    'Node.js 22.15 or newer is needed, ' +
-      process.execPath +
-      ' is ' +
-      process.versions.node +
-      ': put a newer one on the PATH, or its path into WALTZ_NODE',
-  )
+  var found = process.execPath + ' is ' + process.versions.node
+  fail(2, 'Node.js 22.15 or newer is needed, ' + found + ': put a newer one on the PATH, or its path into WALTZ_NODE')
 } else {
   // Until the program knows better; a file that is cut short may do nothing at all.
   process.exitCode = fetching ? 200 : 70
@@ -33,9 +27,7 @@ if (!recent) {
     // Both are the whole program; one has what the WAL commands need in one file, which is found faster.
     require(ofWal ? './wal.cjs' : './bin.js')
   } catch (error) {
-    fail(
-      70,
-      'this installation is incomplete or damaged: copy the whole folder again\n' + (error && error.stack ? error.stack : error),
-    )
+    var text = error && error.stack ? error.stack : error
+    fail(70, 'this installation is incomplete or damaged: copy the whole folder again\n' + text)
   }
 }

@@ -78,8 +78,9 @@ function isStandby(cwd: string): boolean {
 async function printAbout(request: Exclude<Request, RunRequest>, io: CommandIo): Promise<void> {
   if (request.kind === 'version') return io.stdout(`waltz version ${version} ${commit}\n`)
   const help = await import('./help.ts')
-  if (request.kind === 'flags') return io.stdout(help.renderFlags())
-  io.stdout(request.command === undefined ? help.renderRootHelp() : help.renderCommandHelp(request.command))
+  const columns = io.terminal.interactive ? io.terminal.columns : undefined
+  if (request.kind === 'flags') return io.stdout(help.renderFlags(columns))
+  io.stdout(request.command === undefined ? help.renderRootHelp(columns) : help.renderCommandHelp(request.command, columns))
 }
 
 interface RunParts {

@@ -32,6 +32,11 @@ export function createScreen(io: Pick<CommandIo, 'stderr' | 'terminal'>): Screen
   }
 }
 
+/** What fits of a text: whole clauses where there are any, so that no number is cut in two. */
 function fit(text: string, columns: number): string {
-  return Array.from(text).slice(0, columns).join('')
+  const characters = Array.from(text)
+  if (characters.length <= columns) return text
+  const start = characters.slice(0, columns + 1).join('')
+  const lastClause = start.lastIndexOf(', ')
+  return lastClause > 0 ? start.slice(0, lastClause) : characters.slice(0, columns).join('')
 }

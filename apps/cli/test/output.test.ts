@@ -1,6 +1,8 @@
 import { Fault } from '@waltz/errors'
 import { describe, expect, it } from 'vitest'
+import { commands } from '../src/commands/index.ts'
 import { formatBytes, formatDuration } from '../src/format-amount.ts'
+import { renderCommandHelp, renderFlags, renderRootHelp } from '../src/help.ts'
 import { createLog, type LogLevel } from '../src/log.ts'
 import { createProgress } from '../src/progress.ts'
 import { renderError } from '../src/render-error.ts'
@@ -70,6 +72,31 @@ describe('progress', () => {
     const { progress, err } = setUp(true, 20)
     progress.phase('a phase with a long name', 5)
     for (const line of err().split('\r\u001B[K')) expect(line.length).toBeLessThan(20)
+  })
+
+  it('leaves out whole clauses where there is little room, and follows the width of the terminal', () => {
+    let err = ''
+    let columns = 80
+    const terminal = {
+      interactive: true,
+      get columns() {
+        return columns
+      },
+    }
+    const screen = createScreen({ stderr: (text) => void (err += text), terminal })
+    const drawn = (): string => err.split('\r\u001B[K').at(-1) ?? ''
+    const text = 'copying files 200 MiB of 800 MiB (25%), 100 MiB/s, 0:06 left'
+    screen.status(text)
+    expect(drawn()).toBe(text)
+    columns = text.length
+    screen.status(`${text} `)
+    expect(drawn()).toBe('copying files 200 MiB of 800 MiB (25%), 100 MiB/s')
+    columns = 42
+    screen.status(text)
+    expect(drawn()).toBe('copying files 200 MiB of 800 MiB (25%)')
+    columns = 20
+    screen.status(text)
+    expect(drawn()).toBe('copying files 200 M')
   })
 
   it('lets log lines pass above the drawn line', () => {
@@ -149,5 +176,25 @@ describe('errors', () => {
     expect(renderError(new TypeError('x is undefined'), 'backup-list')).toMatch(
       /^backup-list: x is undefined\n {2}code: INTERNAL\n {2}hint: this is a bug/,
     )
+  })
+})
+
+describe('help', () => {
+  const pages = (columns: number): string[] => [
+    renderRootHelp(columns),
+    renderFlags(columns),
+    ...commands.map((command) => renderCommandHelp(command, columns)),
+  ]
+
+  it.each([110, 80, 60])('has no line above %i columns but those to be typed', (columns) => {
+    for (const page of pages(columns)) {
+      const texts = page.split('\n').filter((line, index, all) => !/^ {2}#/.test(all[index - 1] ?? '') && !/^ +-|^Usage:|^ {2}#/.test(line))
+      expect(texts.filter((line) => line.length > columns)).toEqual([])
+    }
+  })
+
+  it('says the same at any width', () => {
+    const words = (page: string): string => page.split(/\s+/).join(' ')
+    expect(pages(40).map(words)).toEqual(pages(110).map(words))
   })
 })

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { parseRecoveryFlags, type RecoveryFlags } from '../src/restore/recovery-target.ts'
 import {
@@ -111,5 +112,20 @@ describe('quoting', () => {
         options: ['--config', '/etc/wal g.json'],
       }),
     ).toBe(`WALTZ_NODE='/n x/node' '/o'\\''p t/100%%/waltz' wal-fetch "%f" "%p" --config '/etc/wal g.json'`)
+  })
+
+  it.each([
+    [0, 0],
+    [74, 74],
+    [75, 75],
+    [200, 200],
+    [1, 200],
+    [2, 200],
+    [9, 200],
+    [127, 200],
+    [139, 200],
+  ])('guards a program that may end with codes of its own: %i becomes %i', (code, expected) => {
+    const command = formatRestoreCommand({ program: ['sh', '-c', `exit ${code}`], guarded: true })
+    expect(spawnSync('sh', ['-c', command.replaceAll('%%', '%')]).status).toBe(expected)
   })
 })

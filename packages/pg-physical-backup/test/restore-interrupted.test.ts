@@ -1,8 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { TablespaceSpec } from '@waltz/repository'
+import { applyRestore } from '../src/restore/apply-restore.ts'
 import { inspectDestination } from '../src/restore/destination.ts'
 import { markerName, ownerName, readMarker } from '../src/restore/marker.ts'
+import { prepareRestore } from '../src/restore/prepare-restore.ts'
 import { restoreBackup } from '../src/restore/restore-backup.ts'
 import { currentOwner, ownerIsAlive } from '../src/restore/restore-owner.ts'
 import { syncTrees } from '../src/restore/sync-tree.ts'
@@ -20,6 +23,11 @@ const whole = (work: string): ReturnType<typeof makeRepository> =>
     files: members.map((one) => one.name),
     tablespaces: { '16400': join(work, 'ts') },
   })
+
+const elsewhere = (work: string, folder: string): TablespaceSpec => ({
+  basePrefix: '/',
+  tablespaces: [{ name: '16400', location: join(work, folder), link: 'pg_tblspc/16400' }],
+})
 
 /** Restores until everything is extracted, then stops as if the process had died: its owner runs no more. */
 async function interrupt(work: string, target: string): Promise<void> {
@@ -53,8 +61,9 @@ it('brings the control file last, when everything else is there and synced', asy
   })
   const after = treeLines(target).map((line) => line.split('\t')[0] ?? '')
   expect(Object.keys(seen)).toEqual(['extracting', 'checking', 'syncing', 'finishing'])
-  expect(seen['extracting']?.filter((path) => !path.startsWith('.'))).toEqual([])
-  expect(seen['syncing']?.filter((path) => !path.startsWith('.'))).toEqual(after.filter((path) => !path.startsWith('global')))
+  const ofBackup = (paths: readonly string[] | undefined) => paths?.filter((path) => !path.includes('.waltz-'))
+  expect(ofBackup(seen['extracting'])).toEqual([])
+  expect(ofBackup(seen['syncing'])).toEqual(after.filter((path) => !path.startsWith('global')))
   expect(seen['finishing']).toEqual(seen['syncing'])
   expect(seen['finishing']).toContain(markerName)
 })
@@ -147,6 +156,46 @@ describe('an interrupted restore', () => {
     await expect(restoreFrom(other, join(work.path, 'other'))).rejects.toMatchObject({ kind: 'conflict', code: 'RESTORE_IN_PROGRESS' })
     writeFileSync(join(work.path, 'other', ownerName), owner.replace(/\d+$/, '1'))
     expect((await restoreFrom(other, join(work.path, 'other'))).startedOver).toBe(false)
+  })
+
+  it('does not lose its folder to one that was planned at the same time', async () => {
+    using work = scratch()
+    const target = join(work.path, 'data')
+    const store = await whole(work.path)
+    const first = await requestFor(store, target)
+    // The second is planned while the folder is empty, and begins when the first one is whole.
+    const late = restoreBackup(await requestFor(store, target), {
+      ...quick,
+      onPlan: () => undefined,
+    })
+    const outcomes = await Promise.allSettled([restoreBackup(first, quick), late])
+    expect(outcomes.map((one) => one.status).sort()).toEqual(['fulfilled', 'rejected'])
+    using prepared = await prepareRestore(await requestFor(store, join(work.path, 'data 2'), { restoreSpec: elsewhere(work.path, 'ts 2') }))
+    await restoreFrom(store, join(work.path, 'data 2'), { restoreSpec: elsewhere(work.path, 'ts 2') })
+    writeFileSync(join(work.path, 'data 2/base/1'), 'changed since')
+    await expect(applyRestore(prepared, quick)).rejects.toMatchObject({ kind: 'conflict', code: 'RESTORE_IN_PROGRESS' })
+    expect(readFileSync(join(work.path, 'data 2/base/1'), 'utf8')).toBe('changed since')
+    expect(treeLines(join(work.path, 'data 2')).filter((line) => line.includes('.waltz-'))).toEqual([])
+  })
+
+  it('does not share the place of a tablespace with one into another folder', async () => {
+    using work = scratch()
+    const store = await whole(work.path)
+    const outcomes = await Promise.allSettled([restoreFrom(store, join(work.path, 'data')), restoreFrom(store, join(work.path, 'other'))])
+    expect(outcomes.map((one) => one.status).sort()).toEqual(['fulfilled', 'rejected'])
+    const refused = outcomes.find((one) => one.status === 'rejected')
+    expect(['RESTORE_IN_PROGRESS', 'RESTORE_TABLESPACE_NOT_EMPTY']).toContain((refused?.reason as { readonly code: string }).code)
+  })
+
+  it('clears what a killed owner left in the place of a tablespace', async () => {
+    using work = scratch()
+    const target = join(work.path, 'data')
+    await interrupt(work.path, target)
+    const dead = (currentOwner() ?? '').replace(/\d+$/, '1')
+    writeFileSync(join(work.path, 'ts', ownerName), dead)
+    writeFileSync(join(target, ownerName), dead)
+    await restoreFrom(await whole(work.path), target, { restoreSpec: elsewhere(work.path, 'other') })
+    expect(readdirSync(join(work.path, 'ts'))).toEqual([])
   })
 
   it('with an unreadable marker is refused', async () => {

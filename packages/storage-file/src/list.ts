@@ -1,5 +1,5 @@
 import type { BigIntStats, Dirent } from 'node:fs'
-import { opendir, readdir, stat } from 'node:fs/promises'
+import { opendir, stat } from 'node:fs/promises'
 import { throwIfAborted } from '@waltz/errors'
 import { checkPrefix, compareKeys, untilAborted } from '@waltz/storage'
 import type { CallOptions, ListOptions, ObjectInfo } from '@waltz/storage'
@@ -10,6 +10,12 @@ import { isTemporaryName } from './temporary-name.ts'
 
 /** Files looked at together: enough to keep the thread pool busy, few enough to stop early. */
 const STATS_AT_ONCE = 64
+/** Entries that the system is asked for at once. */
+const ENTRIES_AT_ONCE = 4096
+/** Names held of one folder: few at first, because many listings end early; more in later passes, because each reads the folder anew. */
+const FIRST_NAMES_HELD = 1024
+const MOST_NAMES_HELD = 65_536
+const NAMES_GROWTH = 8
 
 interface Walk {
   readonly place: Place
@@ -50,10 +56,11 @@ export async function* listObjectGroups(place: Place, prefix: string, options: C
   throwIfAborted(walk.signal)
   checkPrefix(prefix)
   const level = firstLevel(prefix, undefined)
-  const { sorted, links } = await readNames(walk, level)
-  for (const name of sorted) {
-    throwIfAborted(walk.signal)
-    if (isFolder(name) && (await holdsObject(walk, level.folder + name, links.has(name)))) yield level.folder + name
+  for await (const { sorted, links } of readNames(walk, level)) {
+    for (const name of sorted) {
+      throwIfAborted(walk.signal)
+      if (isFolder(name) && (await holdsObject(walk, level.folder + name, links.has(name)))) yield level.folder + name
+    }
   }
 }
 
@@ -63,7 +70,11 @@ function firstLevel(prefix: string, after: string | undefined): Level {
 }
 
 async function* walkFolder(walk: Walk, level: Level): AsyncGenerator<ObjectInfo> {
-  const { sorted, links } = await readNames(walk, level)
+  for await (const names of readNames(walk, level)) yield* walkNames(walk, level, names)
+  throwIfAborted(walk.signal)
+}
+
+async function* walkNames(walk: Walk, level: Level, { sorted, links }: Names): AsyncGenerator<ObjectInfo> {
   for (let index = 0; index < sorted.length;) {
     const name = sorted[index] as string
     if (isFolder(name)) {
@@ -84,7 +95,6 @@ async function* walkFolder(walk: Walk, level: Level): AsyncGenerator<ObjectInfo>
       if (info !== undefined) yield info
     }
   }
-  throwIfAborted(walk.signal)
 }
 
 function isFolder(name: string): boolean {
@@ -103,39 +113,98 @@ async function infoIfThere(walk: Walk, key: string): Promise<ObjectInfo | undefi
   return found?.isFile() === true ? infoOf(key, found) : undefined
 }
 
-/** The wanted names of a folder in the order of keys; none when the folder is gone. Names are all that is held of a folder. */
-async function readNames(walk: Walk, level: Level): Promise<Names> {
-  const { folder, namePrefix, after } = level
-  const sorted: string[] = []
-  const links = new Set<string>()
+/**
+ * The wanted names of a folder in the order of keys; none when the folder is gone. A folder with more names than are held
+ * is read several times, the lowest names first, so that memory does not follow the size of the repository.
+ */
+async function* readNames(walk: Walk, level: Level): AsyncGenerator<Names> {
+  const { folder, after } = level
   if (after !== undefined && !after.startsWith(folder) && compareKeys(after, folder) > 0) {
     await requireRoot(walk.place) // nothing to read here, which an absent disk must not pretend
-    return { sorted, links }
+    return
   }
   // Where the listing resumes within this folder; a mark before the whole folder leaves all of it.
   const mark = after?.startsWith(folder) === true ? after.slice(folder.length) : undefined
-
-  for (const dirent of await readFolder(walk, folder)) {
-    const name = dirent.name.startsWith(namePrefix) ? await keyName(walk, folder, dirent) : undefined
-    if (name === undefined || (mark !== undefined && !isPastMark(name, mark))) continue
-    sorted.push(name)
-    if (dirent.isSymbolicLink()) links.add(name)
+  let last: string | undefined
+  for (let held = FIRST_NAMES_HELD; ; held = Math.min(held * NAMES_GROWTH, MOST_NAMES_HELD)) {
+    const { names, complete } = await lowestNames(walk, level, { mark, last, held })
+    yield names
+    if (complete) return
+    last = names.sorted.at(-1)
   }
-  sorted.sort(compareKeys)
-  return { sorted, links }
+}
+
+interface Pass {
+  readonly mark: string | undefined
+  /** The highest name of the passes before. */
+  readonly last: string | undefined
+  readonly held: number
+}
+
+/** One pass over a folder. `complete` when no wanted name was left out. */
+async function lowestNames(walk: Walk, level: Level, pass: Pass): Promise<{ readonly names: Names; readonly complete: boolean }> {
+  const { folder, namePrefix } = level
+  let sorted: string[] = []
+  let bound: string | undefined
+  const links = new Set<string>()
+  const shorten = (): void => {
+    sorted.sort(compareKeys)
+    if (sorted.length <= pass.held) return
+    for (const name of sorted.slice(pass.held)) links.delete(name)
+    sorted = sorted.slice(0, pass.held)
+    bound = sorted.at(-1)
+  }
+  for await (const entries of readFolder(walk, folder)) {
+    for (const entry of entries) {
+      if (!entry.name.startsWith(namePrefix)) continue
+      const naming = keyName(walk, folder, entry)
+      const name = typeof naming === 'object' ? await naming : naming
+      if (name === undefined || !isWanted(name, pass) || (bound !== undefined && compareKeys(name, bound) > 0)) continue
+      sorted.push(name)
+      if (entry.isSymbolicLink()) links.add(name)
+      if (sorted.length >= pass.held * 2) shorten()
+    }
+  }
+  shorten()
+  return { names: { sorted, links }, complete: bound === undefined }
+}
+
+function isWanted(name: string, { mark, last }: Pass): boolean {
+  if (last !== undefined) return compareKeys(name, last) > 0
+  return mark === undefined || isPastMark(name, mark)
 }
 
 function isPastMark(name: string, mark: string): boolean {
   return compareKeys(name, mark) > 0 || (isFolder(name) && mark.startsWith(name))
 }
 
-async function readFolder(walk: Walk, folder: string): Promise<Dirent[]> {
+/** The entries of a folder in batches; none when it is gone. */
+async function* readFolder(walk: Walk, folder: string): AsyncGenerator<readonly Dirent[]> {
   const path = pathOf(walk.place, folder)
   try {
-    return await untilAborted(readdir(path, { withFileTypes: true }), walk.signal)
+    const opening = opendir(path, { bufferSize: ENTRIES_AT_ONCE })
+    const directory = await untilAborted(opening, walk.signal).catch((error: unknown) => {
+      // After an abort the folder may still come open; nobody else would close it.
+      void opening.then((late) => late.close()).catch(() => undefined)
+      throw error
+    })
+    try {
+      for (;;) {
+        const entry = await untilAborted(directory.read(), walk.signal)
+        if (entry === null) return
+        const entries = [entry]
+        // The rest of the batch is in memory by now: taking it one promise at a time would cost four times as much.
+        for (let next = directory.readSync(); next !== null; next = directory.readSync()) {
+          entries.push(next)
+          if (entries.length === ENTRIES_AT_ONCE) break
+        }
+        yield entries
+      }
+    } finally {
+      await directory.close().catch(() => undefined)
+    }
   } catch (error) {
     await passIfGone(walk, error, path)
-    return []
   }
 }
 

@@ -526,3 +526,34 @@ describe('options', () => {
     expect(readdirSync(root)).toEqual([])
   })
 })
+
+describe('a folder with more names than are held at once', () => {
+  it('is listed whole, in order, from any mark, with its sub-folders where they belong', async () => {
+    using root = temporaryRoot()
+    mkdirSync(join(root.path, 'wal'))
+    const names = Array.from({ length: 3000 }, (_, index) => `wal/${(index * 7919) % 3000}`.padEnd(9, '0'))
+    const unique = [...new Set(names)]
+    for (const name of unique) writeFileSync(join(root.path, name), '')
+    for (const folder of ['wal/0a', 'wal/1x', 'wal/9z']) {
+      mkdirSync(join(root.path, folder))
+      writeFileSync(join(root.path, folder, 'inside'), '')
+      unique.push(`${folder}/inside`)
+    }
+    const store = fileStore(root.path)
+    const expected = unique.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    expect(await keysOf(store)).toEqual(expected)
+    expect(await keysOf(store, 'wal/2')).toEqual(expected.filter((key) => key.startsWith('wal/2')))
+    expect(await groupsOf(store, 'wal/')).toEqual(['wal/0a/', 'wal/1x/', 'wal/9z/'])
+    for (const after of ['wal/1x/inside', 'wal/1x/', 'wal/1x', expected[1500]!, expected[1023]!]) {
+      const keys: string[] = []
+      for await (const { key } of store.list('wal/', { after })) keys.push(key)
+      expect(keys, after).toEqual(expected.filter((key) => Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0))
+    }
+    const open = openFiles()
+    for await (const { key } of store.list('wal/')) {
+      expect(key).toBe(expected[0])
+      break
+    }
+    expect(openFiles()).toBe(open)
+  })
+})

@@ -3,6 +3,7 @@ import { Fault, isFault } from '@waltz/errors'
 import type { SystemIdentifier } from '@waltz/pg-structures'
 import { clusterIdentityKey, createBackupCatalog, decodeClusterIdentity, encodeClusterIdentity } from '@waltz/repository'
 import { callOptions, type ArchiveContext } from './context.ts'
+import { matchStoredName } from './stored-name.ts'
 import { readStoredStart } from './stored-start.ts'
 import { first, listWal } from './wal-listing.ts'
 
@@ -92,14 +93,25 @@ function requireSame(context: ArchiveContext, own: SystemIdentifier, found: Syst
 /** Whose WAL and backups these are: from the first segment that can be read, else from the newest backup. */
 async function ownerOfContent(context: ArchiveContext, signal?: AbortSignal): Promise<Evidence> {
   let tried = 0
+  let passedOver = false
   for await (const listed of listWal(context, { signal })) {
     if (listed.parts.kind !== 'segment') continue
+    // An archive may have begun with a codec that is not there yet; its later segments tell as much.
+    if (matchStoredName(listed.name, listed.storedName, context.format.extensions).kind !== 'readable') {
+      passedOver = true
+      continue
+    }
     tried += 1
     const start = await unlessUnreadable(() => readStoredStart(context, listed, signal))
     if (start !== undefined) return { systemIdentifier: start.systemIdentifier, from: 'segment' }
     if (tried === SEGMENTS_TRIED) break
   }
-  return (await ownerOfNewestBackup(context, signal)) ?? { systemIdentifier: undefined, from: tried === 0 ? 'empty' : 'unreadable' }
+  return (
+    (await ownerOfNewestBackup(context, signal)) ?? {
+      systemIdentifier: undefined,
+      from: tried === 0 && !passedOver ? 'empty' : 'unreadable',
+    }
+  )
 }
 
 async function ownerOfNewestBackup(context: ArchiveContext, signal?: AbortSignal): Promise<Evidence | undefined> {

@@ -2,7 +2,7 @@ import { classifyWalFileName, segmentName, segmentNumberFromName, timelineHistor
 import { Fault } from '@waltz/errors'
 import { missingRuns } from './continuity.ts'
 import type { ArchiveContext } from './context.ts'
-import { findStored } from './find-stored.ts'
+import { findReadable } from './find-stored.ts'
 import type { LocalWal } from './local-wal.ts'
 import { pushWal } from './push.ts'
 
@@ -88,5 +88,5 @@ async function pushOne(
 
 /** Whether a file is archived in a form that can be read here. */
 export async function isStored(context: ArchiveContext, name: string, signal: AbortSignal | undefined): Promise<boolean> {
-  return (await findStored(context, name, signal)).readable.length > 0
+  return (await findReadable(context, name, signal)).length > 0
 }

@@ -1,7 +1,8 @@
+import { isFault } from '@waltz/errors'
 import { walFolder } from '@waltz/repository'
 import type { ObjectInfo } from '@waltz/storage'
 import { callOptions, type StoreAndFormat } from './context.ts'
-import { matchStoredName } from './stored-name.ts'
+import { matchStoredName, readableNames } from './stored-name.ts'
 
 /** An object that holds a wanted file. */
 export interface StoredFile {
@@ -34,4 +35,23 @@ export async function findStored(parts: StoreAndFormat, name: string, signal?: A
   }
   ranked.sort((a, b) => a.rank - b.rank)
   return { readable: ranked.map(({ file }) => file), unreadable }
+}
+
+/**
+ * The readable forms of a file, in the order in which a reader prefers them. Each is asked for by its name: unlike a
+ * listing this takes no longer in a large archive, but it cannot see forms that nothing here reads.
+ * @throws Fault of the store.
+ */
+export async function findReadable(parts: StoreAndFormat, name: string, signal?: AbortSignal): Promise<readonly StoredFile[]> {
+  const look = async (storedName: string): Promise<StoredFile | undefined> => {
+    const key = walFolder + storedName
+    try {
+      return { key, storedName, info: await parts.store.head(key, callOptions(signal)) }
+    } catch (error) {
+      if (isFault(error, 'not-found')) return undefined
+      throw error
+    }
+  }
+  const found = await Promise.all(readableNames(name, parts.format.extensions).map(look))
+  return found.filter((file) => file !== undefined)
 }

@@ -6,7 +6,8 @@ import { checkArchivedName } from './archived-name.ts'
 import { claimArchive } from './cluster-fence.ts'
 import { sameBytes } from './compare-sources.ts'
 import { callOptions, type ArchiveContext } from './context.ts'
-import { findStored, type StoredFile } from './find-stored.ts'
+import { findReadable, type StoredFile } from './find-stored.ts'
+import { keepAside } from './keep-aside.ts'
 import { openIfStored } from './open-stored.ts'
 import { judgeSegmentStart, readSegmentHead } from './segment-start.ts'
 
@@ -77,7 +78,7 @@ async function judgeLocalFile(context: ArchiveContext, { name, body, size }: Pus
 }
 
 async function storeUnlessStored(context: ArchiveContext, push: Push): Promise<PushOutcome> {
-  const stored = (await findStored(context, push.name, push.signal)).readable
+  const stored = await findReadable(context, push.name, push.signal)
   if (stored.length === 0) return await store(context, push)
   const overwrite = context.whenStored === 'replace' && classifyWalFileName(push.name)?.kind !== 'timeline-history'
   return overwrite ? await replace(context, push, stored) : await compareWithStored(context, push, stored)
@@ -90,7 +91,7 @@ async function store(context: ArchiveContext, push: Push): Promise<PushOutcome> 
     if (!isFault(error, 'already-exists')) throw error
   }
   // Somebody else stored it since the look-up.
-  const stored = (await findStored(context, push.name, push.signal)).readable
+  const stored = await findReadable(context, push.name, push.signal)
   if (stored.length > 0) return await compareWithStored(context, push, stored)
   throw new Fault('unavailable', 'WAL_CONFLICT', `${push.name} was stored and removed by somebody else while it was archived`, {
     hint: 'try again; find out which other program changes the archive',
@@ -122,6 +123,10 @@ async function replace(context: ArchiveContext, push: Push, stored: readonly Sto
 async function compareWithStored(context: ArchiveContext, push: Push, stored: readonly StoredFile[]): Promise<PushOutcome> {
   for (const { storedName } of stored) {
     if (await equalsStored(context, push, storedName)) continue
+    if (classifyWalFileName(push.name)?.kind === 'partial') {
+      await keepAside(context, { name: push.name, body: () => exactly(push), signal: push.signal })
+      return 'stored'
+    }
     throw new Fault('conflict', 'WAL_CONFLICT', `${storedName} in ${context.store.location} holds other bytes than the file to archive`, {
       hint: 'nothing was changed; two servers may archive to one prefix, or a server was restored without a new timeline',
       context: { name: push.name, storedName, location: context.store.location },

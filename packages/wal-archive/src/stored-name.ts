@@ -33,6 +33,16 @@ export function matchStoredName(name: string, storedName: string, extensions: re
   return rank === -1 && isOtherFile(name, rest) ? OTHER : { kind: 'unreadable' }
 }
 
+/** Every name under which a file can be stored in a form that can be read, the one that a reader prefers first. */
+export function readableNames(name: string, extensions: readonly string[]): readonly string[] {
+  const names = [name, `${name}.`, ...extensions.filter((extension) => extension !== '').map((extension) => `${name}.${extension}`)]
+  const rank = (storedName: string): number => {
+    const match = matchStoredName(name, storedName, extensions)
+    return match.kind === 'readable' ? match.rank : Infinity
+  }
+  return names.sort((a, b) => rank(a) - rank(b))
+}
+
 function isOtherFile(name: string, rest: string): boolean {
   const wal = classifyWalFileName(name)
   if (wal === undefined || SIDECAR.test(rest) || UPLOAD_IN_PROGRESS.test(rest)) return true

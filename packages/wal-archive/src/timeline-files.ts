@@ -2,7 +2,7 @@ import { readAll } from '@waltz/bytes'
 import { Fault, isFault } from '@waltz/errors'
 import { parseTimelineHistory, timelineHistoryName, type TimelineHistory, type TimelineId } from '@waltz/pg-structures'
 import type { ArchiveContext } from './context.ts'
-import { findStored } from './find-stored.ts'
+import { findReadable } from './find-stored.ts'
 import { openStored } from './open-stored.ts'
 import { wrongContent } from './stored-start.ts'
 import { first, hex8, listWal } from './wal-listing.ts'
@@ -43,7 +43,7 @@ export async function readHistory(
   signal?: AbortSignal,
 ): Promise<TimelineHistory | undefined> {
   const name = timelineHistoryName(timeline)
-  const [file] = (await findStored(context, name, signal)).readable
+  const [file] = await findReadable(context, name, signal)
   if (file === undefined) return undefined
   await using opened = await openStored(context, { name, storedName: file.storedName }, signal)
   return judgeHistory(new TextDecoder().decode(await readAll(opened.source, HISTORY_LIMIT_BYTES)), timeline)

@@ -64,7 +64,12 @@ describe('where a file is found', () => {
     const { archive } = await filled({ store })
     const before = { ...store.calls }
     await fetched(archive, nameOf(3))
-    expect({ ...store.calls, get: store.calls.get - before.get, list: store.calls.list - before.list }).toMatchObject({
+    expect({
+      ...store.calls,
+      get: store.calls.get - before.get,
+      list: store.calls.list - before.list,
+      head: store.calls.head - before.head,
+    }).toMatchObject({
       get: 1,
       list: 0,
       head: 0,
@@ -99,6 +104,21 @@ describe('the end of the archive', () => {
     expect(await faultOf(own.archive.fetch(nameOf(5)))).toMatchObject({ code: 'WAL_NOT_FOUND' })
     const unknown = await openTestArchive({ store })
     expect(await faultOf(unknown.archive.fetch(nameOf(5)))).toMatchObject({ code: 'WAL_NOT_FOUND' })
+  })
+
+  it('is said by an archive that began with a codec that is not there', async () => {
+    const { archive, store } = await filled()
+    await store.delete(['waltz/cluster.json'])
+    for (let number = 1; number <= 5; number += 1) {
+      await store.delete([`wal_005/${nameOf(number)}.lz4`])
+      await putRaw(store, `wal_005/${nameOf(number)}.lzma`, 'x')
+    }
+    await putRaw(store, `wal_005/${nameOf(6)}`, segment(6))
+    expect(await faultOf(archive.fetch(nameOf(7)))).toMatchObject({ code: 'WAL_NOT_FOUND' })
+    // Without pg_control the size of the segments comes from the archive too.
+    await push(archive, '00000002.history', '1\t0/680000\tx\n')
+    const unknown = await openTestArchive({ store })
+    expect(await faultOf(unknown.archive.fetch(nameOf(7)))).toMatchObject({ code: 'WAL_NOT_FOUND' })
   })
 
   it('is not said when nothing tells whose archive it is', async () => {

@@ -107,6 +107,7 @@ function sourcesFingerprint(node: string): string {
   for (const member of members()) {
     look(join(workspaceRoot, member, 'package.json'))
     look(join(workspaceRoot, member, 'src'))
+    look(join(workspaceRoot, member, 'launcher'))
   }
   look(join(workspaceRoot, 'scripts/build.ts'))
   look(join(workspaceRoot, 'pnpm-lock.yaml'))

@@ -69,7 +69,7 @@ function chooseSelector({ args, settings }: Invocation): BackupSelector | undefi
 }
 
 function recoveryWish(invocation: Invocation): RecoveryWish | undefined {
-  const { flags, io, configFile } = invocation
+  const { flags, io, configFile, settings } = invocation
   const request = parseRecoveryFlags(
     {
       time: textOf(flags['target-time']),
@@ -88,9 +88,12 @@ function recoveryWish(invocation: Invocation): RecoveryWish | undefined {
   // A file found by itself in the home directory is found by the server's user too, if it is the same one.
   const given = flags['config'] !== undefined || (io.env['WALG_CONFIG_PATH'] ?? '') !== ''
   const options = given && configFile !== undefined ? ['--config', configFile] : []
+  const program = findWaltzProgram()
+  // Who asked for WAL-G's exit codes gets them as they are.
+  const guarded = program.guarded === true && settings.walFetchExitCodes !== 'wal-g'
   return {
     request,
-    restoreCommand: formatRestoreCommand({ ...findWaltzProgram(), options }),
+    restoreCommand: formatRestoreCommand({ ...program, guarded, options }),
     requiredVariables: requiredVariables(invocation),
   }
 }
@@ -135,7 +138,12 @@ async function readSpec(path: string): Promise<TablespaceSpec> {
   }
 }
 
-function announce(plan: RestorePlan, { log }: Invocation): void {
+/** PostgreSQL refuses to run as root, and as another user on files that are not its own. */
+const rootWarning = (path: string): string =>
+  `restored as root, so that every file belongs to root: give the copy to the server's user (chown -R postgres: ${path}) before starting it`
+
+function announce(plan: RestorePlan, { io, log }: Invocation): void {
+  if (io.host?.user === 'root') log.warn(rootWarning(plan.destination.path))
   log.info(`Restoring ${plan.backup.name} into ${plan.destination.path}: ${plan.backup.reason}`)
   for (const { name, why } of plan.backup.passedOver) log.info(`not taken: ${name} ${why}`)
   if (plan.recovery !== undefined) log.info(`Recovery will go to ${plan.recovery.target}`)
@@ -178,6 +186,11 @@ function describeNextSteps(plan: RestorePlan, log: Invocation['log']): void {
   if (plan.recovery === undefined) return
   const setting = (name: string): string | undefined => plan.recovery?.settings.find(([key]) => key === name)?.[1]
   const path = plan.destination.path
+  log.info(
+    setting('archive_mode') === 'off'
+      ? 'Archiving is off in this copy (archive_mode = off at the end of postgresql.auto.conf), so that it cannot write into the archive that it came from'
+      : 'Archiving stays as it was (--keep-archiving): give this copy a storage prefix of its own, unless it replaces the old server',
+  )
   log.info(`restore_command is: ${setting('restore_command') ?? ''}`)
   if (plan.recovery.requiredVariables.length > 0)
     log.info(`The server's environment must have ${plan.recovery.requiredVariables.join(', ')}`)

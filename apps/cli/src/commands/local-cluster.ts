@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { decodeControlFile, type SystemIdentifier, type TimelineId } from '@waltz/pg-structures'
+import { setTimeout as delay } from 'node:timers/promises'
+import { decodeControlFile, type ControlFile, type SystemIdentifier, type TimelineId } from '@waltz/pg-structures'
 import type { Invocation } from '../command.ts'
+
+const ATTEMPTS = 5
+const PAUSE_MS = 10
 
 /** What pg_control says of the cluster in whose data directory a command runs. */
 export interface LocalCluster {
@@ -17,7 +21,7 @@ export interface LocalCluster {
 export async function readLocalCluster({ io, log }: Invocation): Promise<LocalCluster> {
   const path = join(io.cwd, 'global/pg_control')
   try {
-    const control = decodeControlFile(await readFile(path))
+    const control = await readControl(path)
     if (control.crcValid) {
       return { systemIdentifier: control.systemIdentifier, segmentBytes: control.walSegmentBytes, timeline: control.timeline }
     }
@@ -27,4 +31,13 @@ export async function readLocalCluster({ io, log }: Invocation): Promise<LocalCl
     if (!absent) log.warn(`${path} cannot be read, so nothing is known of the cluster in this directory: ${String(error)}`)
   }
   return {}
+}
+
+/** The server may be writing the file right now; a read that saw half of it is done again. */
+async function readControl(path: string): Promise<ControlFile> {
+  for (let attempt = 1; ; attempt += 1) {
+    const control = decodeControlFile(await readFile(path))
+    if (control.crcValid || attempt === ATTEMPTS) return control
+    await delay(PAUSE_MS)
+  }
 }

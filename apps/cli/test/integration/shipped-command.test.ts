@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { mustRun, nodeBinary, runAs, runningAsRoot, startAs, temporaryFolder, waltzDistribution, type RunResult } from '@waltz/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -24,7 +24,11 @@ interface Start {
 }
 
 function start(args: readonly string[], { program = join(dist, 'waltz'), shell, env = {}, cwd = '/' }: Start = {}): Promise<RunResult> {
-  const options = { cwd, env: { WALG_FILE_PREFIX: repository, WALTZ_NODE: node, WALTZ_WAL_FETCH_DEADLINE: '0s', ...env }, timeoutMs: 30_000 }
+  const options = {
+    cwd,
+    env: { WALG_FILE_PREFIX: repository, WALTZ_NODE: node, WALTZ_WAL_FETCH_DEADLINE: '0s', ...env },
+    timeoutMs: 30_000,
+  }
   return shell === undefined ? runAs(program, args, options) : runAs(shell, [program, ...args], options)
 }
 
@@ -37,7 +41,7 @@ function shellLine(line: string, { env = {}, cwd = '/' }: Start = {}): Promise<R
 const shells = ['/bin/dash', '/bin/bash'].filter((shell) => existsSync(shell))
 
 beforeAll(async () => {
-  dist = folder.join("a place with 'quotes', \"more\" & $(spaces)", 'dist')
+  dist = folder.join('a place with \'quotes\', "more" & $(spaces)', 'dist')
   mkdirSync(dirname(dist), { recursive: true })
   cpSync(await waltzDistribution(), dist, { recursive: true })
   await mustRun('/bin/chmod', ['-R', 'a-w,a+rX', dist], { user: 'self' })
@@ -212,7 +216,10 @@ describe('a program that dies', () => {
     'ends with 0 and has done nothing': 'process.exit(0)',
   }
   it.each(Object.entries(deaths))('that %s is never taken for the end of the WAL, nor for a stored file', async (_what, code) => {
-    const env = { ...hook(code), ...(code.includes('new Array') && { NODE_OPTIONS: `${hook(code)['NODE_OPTIONS']} --max-old-space-size=20` }) }
+    const env = {
+      ...hook(code),
+      ...(code.includes('new Array') && { NODE_OPTIONS: `${hook(code)['NODE_OPTIONS']} --max-old-space-size=20` }),
+    }
     for (const shell of shells) {
       expect((await start(fetchOne(), { env, shell })).code).toBe(STOP)
       const pushed = (await start(pushOne, { env, shell })).code ?? 0
@@ -285,34 +292,39 @@ describe('a damaged installation', () => {
     })
   })
 
-  it('is never taken for the end of the WAL, nor for a stored file, whichever file is gone, empty or cut', { timeout: 300_000 }, async () => {
-    const files = ['waltz', 'package.json', 'lib', 'node_modules'].flatMap((name) => filesBelow(join(copy, name)))
-    const ended: string[] = []
-    for (const file of files.filter((path) => !/(LICENSE|README\.md|\/waltz)$/.test(path))) {
-      const whole = readFileSync(file)
-      for (const rest of [0, 0.5, 0.9]) {
-        writeFileSync(file, whole.subarray(0, whole.length * rest))
-        const fetchedFile = join(folder.path, 'fetched')
-        rmSync(fetchedFile, { force: true })
-        const [list, fetched] = await Promise.all([start(['backup-list'], { program }), start(fetchOne(), { program })])
-        const complete = existsSync(fetchedFile)
-        const pushed = await start(['wal-push', join(source, HISTORY)], { program })
-        const what = `${file.slice(copy.length)} cut to ${rest}`
-        if (fetched.code !== STOP && !(fetched.code === 0 && complete)) ended.push(`${what}: wal-fetch ${String(fetched.code)}`)
-        if (pushed.code === undefined || pushed.code > 125) ended.push(`${what}: wal-push ${String(pushed.code)}`)
-        if (pushed.code === 0 && !pushed.stderr.includes('FILE PATH')) ended.push(`${what}: wal-push 0 and nothing done`)
-        if (![0, 70].includes(list.code ?? -1)) ended.push(`${what}: backup-list ${String(list.code)}`)
-        if (list.code === 0 && !list.stderr.includes('List backups')) ended.push(`${what}: backup-list 0 and nothing done`)
+  it(
+    'is never taken for the end of the WAL, nor for a stored file, whichever file is gone, empty or cut',
+    { timeout: 300_000 },
+    async () => {
+      const files = ['waltz', 'package.json', 'lib', 'node_modules'].flatMap((name) => filesBelow(join(copy, name)))
+      const ended: string[] = []
+      for (const file of files.filter((path) => !/(LICENSE|README\.md|\/waltz)$/.test(path))) {
+        const whole = readFileSync(file)
+        for (const rest of [0, 0.5, 0.9]) {
+          writeFileSync(file, whole.subarray(0, whole.length * rest))
+          const fetchedFile = join(folder.path, 'fetched')
+          rmSync(fetchedFile, { force: true })
+          const [list, fetched] = await Promise.all([start(['backup-list'], { program }), start(fetchOne(), { program })])
+          const complete = existsSync(fetchedFile)
+          const pushed = await start(['wal-push', join(source, HISTORY)], { program })
+          const what = `${file.slice(copy.length)} cut to ${rest}`
+          if (fetched.code !== STOP && !(fetched.code === 0 && complete)) ended.push(`${what}: wal-fetch ${String(fetched.code)}`)
+          if (pushed.code === undefined || pushed.code > 125) ended.push(`${what}: wal-push ${String(pushed.code)}`)
+          if (pushed.code === 0 && !pushed.stderr.includes('FILE PATH')) ended.push(`${what}: wal-push 0 and nothing done`)
+          // 1 is what Node itself says of the one file that it starts with.
+          if (![0, 70, file.endsWith('launch.cjs') ? 1 : 70].includes(list.code ?? -1))
+            ended.push(`${what}: backup-list ${String(list.code)}`)
+          if (list.code === 0 && !list.stderr.includes('List backups')) ended.push(`${what}: backup-list 0 and nothing done`)
+        }
+        writeFileSync(file, whole)
       }
-      writeFileSync(file, whole)
-    }
-    expect(ended).toEqual([])
-  })
+      expect(ended).toEqual([])
+    },
+  )
 })
 
 function filesBelow(path: string): readonly string[] {
-  const entries = readdirSync(dirname(path), { withFileTypes: true }).filter((entry) => join(entry.parentPath, entry.name) === path)
-  if (entries[0]?.isDirectory() !== true) return [path]
+  if (!statSync(path).isDirectory()) return [path]
   return readdirSync(path).flatMap((name) => filesBelow(join(path, name)))
 }
 

@@ -106,6 +106,6 @@ describe.skipIf(!present('brotli'))('brotli', () => {
   isReadByThem('brotli', [brotli()])
   readsTheirs('brotli', brotli(), [
     ['-3', '-c'],
-    ['-11', '-c', '-w', '22'],
+    ['-q', '11', '-c', '-w', '22'],
   ])
 })

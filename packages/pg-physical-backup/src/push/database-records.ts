@@ -9,7 +9,7 @@ interface Cursor {
 
 /**
  * The spooled names in the form in which they are written: descendants below their root (RF 2.4). The relations of a database are
- * read from the same list as the databases: use them up before asking for the next one.
+ * read from the same list as the databases: what is left of them is passed over when the next one is asked for.
  */
 export function* databaseRecords(names: DatabaseNames): Generator<DatabaseRecord, void, undefined> {
   const cursor: Cursor = { texts: names.list.texts(), head: undefined }
@@ -18,6 +18,7 @@ export function* databaseRecords(names: DatabaseNames): Generator<DatabaseRecord
     const [name, oid] = JSON.parse(cursor.head.slice(1)) as [string, number]
     advance(cursor)
     yield { name, oid, tables: tables(cursor) }
+    while (cursor.head !== undefined && !cursor.head.startsWith('D')) advance(cursor)
   }
 }
 

@@ -8,6 +8,7 @@ export type PushEvent =
   | { readonly type: 'started'; readonly name: string; readonly startLsn: Lsn }
   /** What there is to read, as the server estimates it. */
   | { readonly type: 'estimated'; readonly bytes: number }
+  /** So many more bytes were read and packed; tar headers and padding are counted too. */
   | { readonly type: 'read'; readonly bytes: number }
   | { readonly type: 'part-started'; readonly part: string }
   | { readonly type: 'part-stored'; readonly part: string; readonly storedBytes: number }

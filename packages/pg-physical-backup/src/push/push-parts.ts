@@ -86,9 +86,10 @@ function openLists({ spool, lanes }: LaneOptions): readonly SpoolFile[] {
 
 async function runLane(run: Run, list: SpoolFile, firstNumber: number): Promise<void> {
   const { queue, options, storing } = run
-  let number = firstNumber
+  let next = firstNumber
   // Taken before the part begins: another lane may take the last one meanwhile, and nobody needs an empty part.
   for (let first = queue.take(); first !== undefined; first = queue.take()) {
+    const number = next
     const part = packOnePart(run, list, { number, first })
     const stored: Promise<void> = part.stored.then((result) => void run.parts.push({ ...result, number }))
     stored.catch(run.fail)
@@ -97,7 +98,7 @@ async function runLane(run: Run, list: SpoolFile, firstNumber: number): Promise<
     storing.add(tracked)
     while (storing.size > options.uploadQueue) await Promise.race(storing)
     throwIfAborted(run.signal)
-    number = run.lastNumber += 1
+    next = run.lastNumber += 1
   }
 }
 
@@ -120,14 +121,17 @@ function packOnePart(
       contentBytes += bytes
       totals.files += 1
       list.append(formatMember(member))
-      if (bytes > 0) options.observe({ type: 'read', bytes })
       if (member.corruptBlocks.length === 0) return
       totals.corruptBlocks += member.corruptBlocks.length
       options.observe({ type: 'corrupt-pages', path: member.name, blocks: member.corruptBlocks })
     },
-    onShrunk: (path) => options.observe({ type: 'warning', message: `${path} became shorter while it was read; WAL replay will set it right` }),
+    onShrunk: (path) =>
+      options.observe({ type: 'warning', message: `${path} became shorter while it was read; WAL replay will set it right` }),
   })
-  const stored = storePart({ ...options.target, signal }, { name, source: announceEnd(source, packedAll), contentBytes: () => contentBytes })
+  const stored = storePart(
+    { ...options.target, signal },
+    { name, source: announce(source, options.observe, packedAll), contentBytes: () => contentBytes },
+  )
   return {
     packed,
     stored: stored.then((part) => {
@@ -137,8 +141,15 @@ function packOnePart(
   }
 }
 
-/** Tells when the last byte was taken, so that the next part can begin while this one is still being made durable. */
-async function* announceEnd(source: AsyncIterable<Uint8Array>, ended: () => void): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* source
+/** Tells of every chunk, and when the last one was taken, so that the next part can begin while this one is made durable. */
+async function* announce(
+  source: AsyncIterable<Uint8Array>,
+  observe: LaneOptions['observe'],
+  ended: () => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    observe({ type: 'read', bytes: chunk.length })
+    yield chunk
+  }
   ended()
 }

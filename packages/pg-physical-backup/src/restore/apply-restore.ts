@@ -3,6 +3,7 @@ import { Fault, throwIfAborted } from '@waltz/errors'
 import { parseBackupLabel, formatLsn } from '@waltz/pg-structures'
 import { clearInterrupted } from './clear-interrupted.ts'
 import { placeControlFile } from './control-placement.ts'
+import { requireUnchanged } from './destination.ts'
 import { extractParts } from './extract-parts.ts'
 import type { ExtractContext } from './extract-part.ts'
 import { listUnmarked } from './file-list.ts'
@@ -12,7 +13,7 @@ import { removeMarker, writeMarker } from './marker.ts'
 import { memberKey } from './member-name.ts'
 import { addTally, emptyTally, type PartTally } from './part-tally.ts'
 import type { PreparedRestore } from './prepare-restore.ts'
-import { claimDestination } from './restore-owner.ts'
+import { claimDestination, type DestinationClaim } from './restore-owner.ts'
 import type { ApplyRestoreOptions, RestorePlan, RestoreResult } from './restore-options.ts'
 import { syncTrees, type SyncMethod } from './sync-tree.ts'
 import { createTreeWriter, type RestoreRoots, type TreeWriter } from './tree-writer.ts'
@@ -31,12 +32,32 @@ export async function applyRestore(prepared: PreparedRestore, options: ApplyRest
   throwIfAborted(request.signal)
   const roots: RestoreRoots = { destination: plan.destination.path, tablespaces: plan.tablespaces }
   const observed = { ...options, observe: options.observe ?? ((): void => undefined) }
-  if (plan.destination.state === 'absent') guarded('creating', roots.destination, () => mkdirSync(roots.destination, 0o700))
-  const claim = claimDestination(roots.destination)
+  if (plan.destination.state === 'absent')
+    guarded('creating', roots.destination, () => mkdirSync(roots.destination, { recursive: true, mode: 0o700 }))
+  const claims = createClaims()
   try {
-    return await writeTree(prepared, roots, { ...observed, beforeLast: claim.release })
+    claims.add(roots.destination)
+    // Locations too: another restore of the same backup into another folder would fill the same ones.
+    makeTablespaceFolders(roots)
+    for (const { location } of roots.tablespaces) claims.add(location)
+    const locations = roots.tablespaces.map((one) => one.location)
+    requireUnchanged(plan.destination, locations, { backup: plan.backup.name, backupId: prepared.backupId })
+    return await writeTree(prepared, roots, { ...observed, beforeLast: claims.release })
   } finally {
-    claim.release()
+    claims.release()
+  }
+}
+
+interface Claims {
+  readonly add: (folder: string) => void
+  readonly release: () => void
+}
+
+function createClaims(): Claims {
+  const claims: DestinationClaim[] = []
+  return {
+    add: (folder) => void claims.push(claimDestination(folder)),
+    release: () => claims.forEach((claim) => claim.release()),
   }
 }
 
@@ -115,7 +136,6 @@ async function markDestination(prepared: PreparedRestore, roots: RestoreRoots, o
     await clearInterrupted(destination, old, (path) => filter === undefined || filter.has(path))
   }
   writeMarker(destination, marker)
-  makeTablespaceFolders(roots)
 }
 
 interface Extracted {

@@ -1,7 +1,8 @@
 import { lstat, opendir, rmdir, unlink } from 'node:fs/promises'
 import { Fault } from '@waltz/errors'
 import { errnoOf, localFault } from './local-fault.ts'
-import { markerName, ownerName, reservedNames, type RestoreMarker } from './marker.ts'
+import { isReservedName, markerName, ownerName, type RestoreMarker } from './marker.ts'
+import { isOwned } from './restore-owner.ts'
 
 /** Files that a restore writes although no backup lists them. */
 const ownFiles: ReadonlySet<string> = new Set([
@@ -17,7 +18,7 @@ const ownFiles: ReadonlySet<string> = new Set([
 /**
  * Clears what an interrupted run wrote, in the data directory and in the tablespace locations that its marker names.
  * First everything is looked at, then removed: a file that the backup does not have is somebody else's, and then
- * nothing is removed at all. The marker and the owner's file stay.
+ * nothing is removed at all. The marker and the files of living owners stay.
  * @throws Fault `conflict` `RESTORE_FOREIGN_FILE`.
  */
 export async function clearInterrupted(destination: string, marker: RestoreMarker, isMember: (path: string) => boolean): Promise<void> {
@@ -26,7 +27,8 @@ export async function clearInterrupted(destination: string, marker: RestoreMarke
     ...marker.tablespaces.map((one) => ({ folder: one.location, prefix: `pg_tblspc/${one.name}/` })),
     { folder: destination, prefix: '' },
   ]
-  const mayRemove = (path: string): boolean => reservedNames.has(path) || ownFiles.has(path) || links.has(path) || isMember(path)
+  const mayRemove = (path: string): boolean =>
+    isReservedName(withoutLink(path, links)) || ownFiles.has(path) || links.has(path) || isMember(path)
   for (const { folder, prefix } of roots)
     await walk(folder, prefix, async (full, path) => {
       if (!mayRemove(path))
@@ -45,10 +47,16 @@ export async function clearInterrupted(destination: string, marker: RestoreMarke
       folder,
       prefix,
       async (full, path) => {
-        if (path !== markerName && path !== ownerName) await unlink(full)
+        if (path !== markerName && !(withoutLink(path, links) === ownerName && isOwned(full))) await unlink(full)
       },
       async (full) => rmdir(full),
     )
+}
+
+/** The path within its root: that of the data directory, or a tablespace's. */
+function withoutLink(path: string, links: ReadonlySet<string>): string {
+  const parts = path.split('/')
+  return parts.length > 2 && links.has(`${parts[0]}/${parts[1]}`) ? parts.slice(2).join('/') : path
 }
 
 type Visit = (full: string, path: string) => Promise<void>

@@ -2,7 +2,7 @@ import { lstatSync, opendirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { Fault } from '@waltz/errors'
 import { errnoOf, localFault } from './local-fault.ts'
-import { markerName, readMarker, reservedNames, type RestoreMarker } from './marker.ts'
+import { isReservedName, markerName, readMarker, type RestoreMarker } from './marker.ts'
 import { checkNoLivingOwner } from './restore-owner.ts'
 import type { RestoreRoots } from './tree-writer.ts'
 
@@ -76,6 +76,28 @@ export function inspectTablespace(location: string, marker: RestoreMarker | unde
     context: { path },
     hint: 'Give --restore-spec FILE to put the tablespaces elsewhere, or move what is there away.',
   })
+}
+
+/**
+ * Looks again at what was judged before, now that nobody else can begin a restore there: somebody may have begun one
+ * since, and finished it.
+ * @throws Fault `conflict` `RESTORE_IN_PROGRESS` when it is not what it was; what `inspectDestination` says of a marker.
+ */
+export function requireUnchanged(planned: DestinationState, tablespaces: readonly string[], identity: RestoreIdentity): void {
+  const marker = readMarker(planned.path)
+  if (marker !== undefined) judgeMarker(planned.path, marker, identity)
+  const before = planned.state === 'interrupted'
+  const filled = [planned.path, ...tablespaces].find((path) => folderExists(path) && firstEntry(path) !== undefined)
+  if (before ? marker !== undefined : marker === undefined && filled === undefined) return
+  throw new Fault(
+    'conflict',
+    'RESTORE_IN_PROGRESS',
+    `${filled ?? planned.path} was changed by somebody else while the restore was planned`,
+    {
+      context: { path: planned.path },
+      hint: 'Another restore may have used it. Look into it, then run the command again.',
+    },
+  )
 }
 
 /**
@@ -161,7 +183,7 @@ function firstEntry(path: string): string | undefined {
   try {
     const folder = opendirSync(path)
     try {
-      for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) if (!reservedNames.has(entry.name)) return entry.name
+      for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) if (!isReservedName(entry.name)) return entry.name
       return undefined
     } finally {
       folder.closeSync()

@@ -4,7 +4,7 @@ import { Fault, throwIfAborted } from '@waltz/errors'
 import type { SealedFormat } from '@waltz/repository'
 import type { ObjectStore } from '@waltz/storage'
 import { readTar, type TarEnd, type TarMember } from '@waltz/tar'
-import { reservedNames } from './marker.ts'
+import { isReservedName } from './marker.ts'
 import { placeOfMember } from './member-name.ts'
 import type { NameFilter } from './name-filter.ts'
 import { emptyTally, skipMember, type PartTally } from './part-tally.ts'
@@ -109,7 +109,7 @@ async function restoreFile(member: TarMember, path: string, known: boolean, { co
   }
   if (path === 'backup_label') tally.backupLabel = await contentOf(member, maxLabelBytes)
   if (context.leftOut.has(path)) return
-  if (path === '' || reservedNames.has(path)) return skipMember(tally, member.entry.name, 'a name that the restore itself uses')
+  if (path === '' || isReservedName(path)) return skipMember(tally, member.entry.name, 'a name that the restore itself uses')
   if (!known && path !== 'backup_label' && path !== 'tablespace_map') return skipMember(tally, member.entry.name, 'not in the file list')
   const mode = member.entry.mode & 0o777
   const content = tally.backupLabel !== undefined && path === 'backup_label' ? tally.backupLabel : takeSmall(member)

@@ -47,8 +47,10 @@ export function makeTablespaceLinks(roots: RestoreRoots): void {
 export function writeRecovery(destination: string, plan: RecoveryPlan): void {
   const autoConf = `${destination}/postgresql.auto.conf`
   guarded('writing', autoConf, () => {
-    const before = existsSync(autoConf) ? readFileSync(autoConf, 'utf8') : ''
-    writeFileSync(autoConf, applyRecoveryBlock(before, plan), { mode: 0o600 })
+    // Read as bytes: values are in the encoding of whatever database they were set from, and must stay as they are.
+    const before = existsSync(autoConf) ? readFileSync(autoConf, 'latin1') : ''
+    const block = Buffer.from(plan.block).toString('latin1')
+    writeFileSync(autoConf, applyRecoveryBlock(before, { ...plan, block }), { mode: 0o600, encoding: 'latin1' })
   })
   const other = plan.signalFile === 'recovery.signal' ? 'standby.signal' : 'recovery.signal'
   guarded('writing', `${destination}/${plan.signalFile}`, () => {

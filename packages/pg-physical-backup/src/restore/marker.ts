@@ -9,8 +9,10 @@ const temporaryName = `${markerName}.tmp`
 /** The file that says which process restores; see `claimDestination`. */
 export const ownerName = '.waltz-restore-owner'
 
-/** Names that belong to the restore itself, which no member of a backup may take. */
-export const reservedNames: ReadonlySet<string> = new Set([markerName, temporaryName, ownerName])
+/** Whether a name in the root of a folder belongs to the restore itself: no member of a backup may take it. */
+export function isReservedName(name: string): boolean {
+  return name === markerName || name === temporaryName || name === ownerName || name.startsWith(`${ownerName}.`)
+}
 
 /** What the marker holds: enough to recognise the same restore and to find what it wrote. */
 export interface RestoreMarker {

@@ -85,16 +85,21 @@ export interface RestoreCommandParts {
   readonly environment?: Readonly<Record<string, string>>
   /** What follows the two names: `--config` and its file. */
   readonly options?: readonly string[]
+  /** The program may end with codes of its own, as Node does when it cannot start: the shell turns them into 200. */
+  readonly guarded?: boolean
 }
+
+/** Codes that the program means; PostgreSQL would take any other up to 125 for the end of the WAL. */
+const guard = '|| { code=$?; case $code in 74|75|200) exit $code;; esac; exit 200; }'
 
 /**
  * The text of `restore_command`. Words are quoted for the shell where they need it, and `%` is doubled in them, because
  * PostgreSQL replaces `%f` and `%p` itself.
  */
-export function formatRestoreCommand({ program, environment = {}, options = [] }: RestoreCommandParts): string {
+export function formatRestoreCommand({ program, environment = {}, options = [], guarded = false }: RestoreCommandParts): string {
   const quote = (word: string): string => shellQuote(word).replaceAll('%', '%%')
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}`)
-  return [...variables, ...program.map(quote), 'wal-fetch', '"%f"', '"%p"', ...options.map(quote)].join(' ')
+  return [...variables, ...program.map(quote), 'wal-fetch', '"%f"', '"%p"', ...options.map(quote), ...(guarded ? [guard] : [])].join(' ')
 }
 
 /** A value as postgresql.conf takes it: in quotes, with quotes doubled and backslashes escaped (guc-file.l). */

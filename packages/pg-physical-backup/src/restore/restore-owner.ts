@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { Fault } from '@waltz/errors'
 import { errnoOf, guarded } from './local-fault.ts'
 import { ownerName } from './marker.ts'
@@ -8,26 +8,83 @@ export interface DestinationClaim {
   readonly release: () => void
 }
 
+const maxAttempts = 3
+/** How file systems say that they have no hard links. */
+const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'])
+
 /**
  * Makes this process the one that restores into a folder, until it lets go or ends in whatever way. A file of its own,
- * because removing one works on a full disk too, while rewriting the marker does not.
+ * because removing one works on a full disk too, while rewriting the marker does not. Only a file that is not there can
+ * be made, and a dead owner's is moved aside before it is removed: whoever finds that it moved a living one's puts it back.
  * @throws Fault `conflict` `RESTORE_IN_PROGRESS` when another living process has the folder.
  */
 export function claimDestination(destination: string): DestinationClaim {
   const path = `${destination}/${ownerName}`
   const owner = currentOwner()
-  checkNoLivingOwner(destination)
-  if (owner === undefined) return { release: () => undefined }
+  const process = owner?.split('/')[1]
+  if (owner === undefined || process === undefined) {
+    checkNoLivingOwner(destination)
+    return { release: () => undefined }
+  }
+  const own = `${path}.${process}`
   guarded('writing', path, () => {
-    rmSync(path, { force: true })
-    try {
-      writeFileSync(path, owner, { flag: 'wx', mode: 0o600 })
-    } catch (error) {
-      if (errnoOf(error) === 'EEXIST') throw inProgress(destination)
-      throw error
+    for (let attempt = 1; !createOwner(path, own, owner); attempt++) {
+      const found = readOwner(path)
+      if (found === undefined) continue
+      if (ownerIsAlive(found) || attempt >= maxAttempts) throw inProgress(destination)
+      removeDead(path, own, found, destination)
     }
   })
-  return { release: () => guarded('removing', path, () => rmSync(path, { force: true })) }
+  let held = true
+  return {
+    release: () => {
+      if (held) guarded('removing', path, () => rmSync(path, { force: true }))
+      held = false
+    },
+  }
+}
+
+/** Makes the file with its content in one step, if there is none; a file that is written after it was made looks dead at first. */
+function createOwner(path: string, own: string, owner: string): boolean {
+  try {
+    writeFileSync(own, owner, { mode: 0o600 })
+    linkSync(own, path)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    if (!noLinks.has(errnoOf(error) ?? '')) throw error
+  } finally {
+    rmSync(own, { force: true })
+  }
+  try {
+    writeFileSync(path, owner, { flag: 'wx', mode: 0o600 })
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+function readOwner(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function removeDead(path: string, own: string, dead: string, destination: string): void {
+  try {
+    renameSync(path, own)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return
+    throw error
+  }
+  const moved = readFileSync(own, 'utf8')
+  if (moved !== dead && !createOwner(path, own, moved)) throw inProgress(destination)
+  rmSync(own, { force: true })
+  if (moved !== dead) throw inProgress(destination)
 }
 
 /**
@@ -35,13 +92,16 @@ export function claimDestination(destination: string): DestinationClaim {
  * @throws Fault `conflict` `RESTORE_IN_PROGRESS`.
  */
 export function checkNoLivingOwner(destination: string): void {
-  let owner: string
+  if (isOwned(`${destination}/${ownerName}`)) throw inProgress(destination)
+}
+
+/** Whether a living process made this owner's file. */
+export function isOwned(path: string): boolean {
   try {
-    owner = readFileSync(`${destination}/${ownerName}`, 'utf8')
+    return ownerIsAlive(readFileSync(path, 'utf8'))
   } catch {
-    return
+    return false
   }
-  if (ownerIsAlive(owner)) throw inProgress(destination)
 }
 
 function inProgress(destination: string): Fault {

@@ -60,7 +60,7 @@ function readMembers(tar: Buffer): ShapeMember[] {
   const members: ShapeMember[] = []
   let start = 0
   let longName: string | undefined
-  for (let at = 0; tar[at] !== 0; ) {
+  for (let at = 0; tar[at] !== 0;) {
     const header = tar.subarray(at, at + 512)
     const field = (from: number, length: number): string => header.toString('utf8', from, from + length).replace(/\0.*$/s, '')
     const size = Number.parseInt(field(124, 12), 8)

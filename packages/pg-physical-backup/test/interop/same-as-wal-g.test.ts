@@ -41,7 +41,9 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
 describe.each(Object.keys(DIFFERENCES))('a backup in the situation of %s', (name) => {
-  const expected = JSON.parse(gunzipSync(readFileSync(new URL(`../fixtures/shapes/${name}.json.gz`, import.meta.url))).toString()) as BackupShape
+  const expected = JSON.parse(
+    gunzipSync(readFileSync(new URL(`../fixtures/shapes/${name}.json.gz`, import.meta.url))).toString(),
+  ) as BackupShape
   const { codec = 'zstd', missing = [], added = [] } = DIFFERENCES[name] ?? {}
 
   it('has the objects, the members, the headers and the documents that WAL-G wrote', async () => {
@@ -81,7 +83,8 @@ function compareDocuments(actual: BackupShape, expected: BackupShape): void {
   const ourMetadata = JSON.parse(actual.metadata) as Record<string, unknown>
   expect(Object.keys(ourMetadata)).toEqual(Object.keys(theirMetadata))
   expect(types(ourMetadata)).toEqual(types(theirMetadata))
-  for (const key of ['start_lsn', 'finish_lsn', 'system_identifier', 'pg_version']) expect(numberText(actual.metadata, key), key).toBe(numberText(expected.metadata, key))
+  for (const key of ['start_lsn', 'finish_lsn', 'system_identifier', 'pg_version'])
+    expect(numberText(actual.metadata, key), key).toBe(numberText(expected.metadata, key))
 }
 
 function compareFileLists(actual: BackupShape, expected: BackupShape, differences: { missing: string[]; added: string[] }): void {
@@ -105,7 +108,8 @@ async function backUpAgain(shape: BackupShape, codecName: string): Promise<Backu
   const data = join(root, 'data')
   const sentinel = parseJson(shape.sentinel, { origin: 'the recorded sentinel' }) as Record<string, any>
   const spec = (sentinel['Spec'] ?? { tablespaces: [] }) as Record<string, any>
-  for (const tablespace of spec['tablespaces'] as string[]) mkdirSync(join(root, relocated(spec[tablespace].loc as string).replace('/root/', '')), { recursive: true })
+  for (const tablespace of spec['tablespaces'] as string[])
+    mkdirSync(join(root, relocated(spec[tablespace].loc as string).replace('/root/', '')), { recursive: true })
   const members = shape.parts.flatMap((part) => part.members)
   const content = (name: string): Buffer => Buffer.from(members.find((member) => member.name === name)?.content ?? '', 'base64')
   for (const member of members) if (member.name.startsWith('/')) plant(data, member, spec)
@@ -117,15 +121,23 @@ async function backUpAgain(shape: BackupShape, codecName: string): Promise<Backu
   const registry = createCodecRegistry()
   const format = createSealedFormat({ codec: await registry.byName(codecName), registry })
   mkdirSync(join(root, 'repository'))
-  const times = [sentinel['StartTime'], sentinel['FinishTime']].map((text: string) => new Date(Number((parseTimestamp(text)?.ns ?? 0n) / 1_000_000n)))
+  const times = [sentinel['StartTime'], sentinel['FinishTime']].map(
+    (text: string) => new Date(Number((parseTimestamp(text)?.ns ?? 0n) / 1_000_000n)),
+  )
   let random = 0
   const around: PushSurroundings = {
-    store: createFileStore({ root: join(root, 'repository'), now: () => times[0] ?? new Date(0), randomHex: (digits) => String((random += 1)).padStart(digits, '0') }),
+    store: createFileStore({
+      root: join(root, 'repository'),
+      now: () => times[0] ?? new Date(0),
+      randomHex: (digits) => String((random += 1)).padStart(digits, '0'),
+    }),
     format,
-    connect: async () => recordedServer(data, sentinel, { label: content('backup_label').toString(), map: content('tablespace_map').toString() }),
+    connect: async () =>
+      recordedServer(data, sentinel, { label: content('backup_label').toString(), map: content('tablespace_map').toString() }),
     wal: { admit: async () => undefined, ensure: async () => ({ pushed: [], present: [], pending: [] }) },
     now: () => times.shift() ?? new Date(0),
-    sleep: (ms, signal) => new Promise((resolve) => (signal?.addEventListener('abort', () => resolve()), setTimeout(resolve, Math.min(ms, 2_000)).unref())),
+    sleep: (ms, signal) =>
+      new Promise((resolve) => (signal?.addEventListener('abort', () => resolve()), setTimeout(resolve, Math.min(ms, 2_000)).unref())),
     offsetMinutesAt: () => 0,
     randomHex: (digits) => String((random += 1)).padStart(digits, '0'),
     hostname: sentinel['Hostname'] as string,
@@ -165,7 +177,10 @@ function relocated(text: string): string {
 
 function plant(data: string, member: ShapeMember, spec: Record<string, any>): void {
   const tablespace = /^\/pg_tblspc\/(\d+)(\/.*)$/.exec(member.name)
-  const path = tablespace === null ? join(data, member.name) : join(root, relocated(spec[tablespace[1] ?? ''].loc as string).replace('/root/', ''), tablespace[2] ?? '')
+  const path =
+    tablespace === null
+      ? join(data, member.name)
+      : join(root, relocated(spec[tablespace[1] ?? ''].loc as string).replace('/root/', ''), tablespace[2] ?? '')
   if (member.type === '5') mkdirSync(path, { recursive: true })
   else if (member.type === '0') {
     mkdirSync(dirname(path), { recursive: true })
@@ -190,7 +205,8 @@ function recordedFacts(name: string, shape: BackupShape, members: readonly Shape
   if (member === undefined) return { mode: 0o700, uid: 0, gid: 0, modifiedAtNs: 0n }
   const header = headerOf(member)
   const octal = (from: number, length: number): number => Number.parseInt(header.toString('latin1', from, from + length), 8)
-  const files = shape.filesMetadata === undefined ? {} : (JSON.parse(shape.filesMetadata) as { Files: Record<string, { MTime: string }> }).Files
+  const files =
+    shape.filesMetadata === undefined ? {} : (JSON.parse(shape.filesMetadata) as { Files: Record<string, { MTime: string }> }).Files
   const exact = files[name]?.MTime
   return {
     mode: octal(100, 7),
@@ -205,7 +221,8 @@ function recordedServer(data: string, sentinel: Record<string, any>, end: { labe
   const lsn = (key: string): string => formatLsn(BigInt(sentinel[key]) as Lsn)
   return {
     async query(text) {
-      if (text.includes('server_version_num') && text.includes("'server_version')")) return [{ version: String(sentinel['PgVersion']), name: 'recorded' }]
+      if (text.includes('server_version_num') && text.includes("'server_version')"))
+        return [{ version: String(sentinel['PgVersion']), name: 'recorded' }]
       if (text.includes('pg_control_system')) {
         return [
           {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeControlFile, formatLsn } from '../../src/index.ts'
-import { makeCluster, releases, run, type Cluster } from './single-user.ts'
+import { makeCluster, releases, run, whereTools, type Cluster } from './single-user.ts'
 
 const found = releases()
 if (found.length === 0) console.warn('SKIPPED: no PostgreSQL programs found, pg_control is not compared with a server')
@@ -31,7 +31,7 @@ describe.each(found)('pg_control of PostgreSQL $major in $bin', (release) => {
     })
   })
 
-  it.runIf(release.hasTools)('says what pg_controldata says', () => {
+  whereTools(release)('says what pg_controldata says', () => {
     const control = decodeControlFile(cluster.file('global/pg_control'))
     const printed = run(release, 'pg_controldata', ['-D', cluster.data])
     const value = (name: string): string | undefined => new RegExp(`^${name}: +(.*)$`, 'm').exec(printed)?.[1]

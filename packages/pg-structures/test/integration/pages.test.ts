@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { firstBlockOf, lsn, parseRelationPath, verifyPages, type BadPage } from '../../src/index.ts'
-import { makeCluster, releases, type Cluster } from './single-user.ts'
+import { makeCluster, releases, whereTools, type Cluster } from './single-user.ts'
 
 const PAGE = 8192
 const found = releases()
@@ -85,7 +85,7 @@ describe.each(found)('pages of PostgreSQL $major in $bin', (release) => {
     ).toEqual(['new-not-zero', 'header'])
   })
 
-  it.runIf(release.hasTools)('are judged as pg_checksums judges them', () => {
+  whereTools(release)('are judged as pg_checksums judges them', () => {
     const { bad } = verifyAll(cluster)
     expect(existsSync(join(release.bin, 'pg_checksums'))).toBe(true)
     const account = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}

@@ -3,6 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync } f
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { it } from 'vitest'
 
 /** The programs of one PostgreSQL release. */
 export interface Release {
@@ -96,4 +97,14 @@ export function makeCluster(release: Release, segmentMiB = 1, settings: readonly
     file: (path) => new Uint8Array(readFileSync(join(data, path))),
     remove: () => rmSync(root, { recursive: true, force: true }),
   }
+}
+
+/**
+ * Declares a test that needs PostgreSQL's own tools, for the releases that come with them. Where no release does, one skipped test
+ * stands for all, so that nobody takes silence for success.
+ */
+export function whereTools(release: Release): (name: string, run: () => void | Promise<void>) => void {
+  if (release.hasTools) return it
+  const found = releases()
+  return found.some(({ hasTools }) => hasTools) || found[0]?.bin !== release.bin ? () => undefined : it.skip
 }

@@ -20,7 +20,7 @@ import {
   type WalRecord,
 } from '../../src/index.ts'
 import { flip } from '../wal-writer.ts'
-import { makeCluster, releases, run, type Cluster } from './single-user.ts'
+import { makeCluster, releases, run, whereTools, type Cluster } from './single-user.ts'
 
 const MIB = 2 ** 20
 const found = releases()
@@ -149,7 +149,7 @@ describe.each(found)('WAL of PostgreSQL $major in $bin', (release) => {
     }
   })
 
-  it.runIf(release.hasTools)('has the records that pg_waldump prints', () => {
+  whereTools(release)('has the records that pg_waldump prints', () => {
     for (const name of segmentNames(cluster).filter((name) => name <= current)) {
       const { records } = walk(cluster.file(`pg_wal/${name}`), name)
       const theirs = dump(cluster, name)
@@ -160,7 +160,7 @@ describe.each(found)('WAL of PostgreSQL $major in $bin', (release) => {
     }
   })
 
-  it.runIf(release.hasTools)('has the commit times that pg_waldump prints', () => {
+  whereTools(release)('has the commit times that pg_waldump prints', () => {
     for (const name of segmentNames(cluster).filter((name) => name <= current)) {
       const { times } = walk(cluster.file(`pg_wal/${name}`), name)
       const theirs = dump(cluster, name).flatMap(({ lsn, line }) => {
