@@ -529,17 +529,17 @@ describe('options', () => {
 
 describe('a folder with more names than are held at once', () => {
   it('is listed whole, in order, from any mark, with its sub-folders where they belong', async () => {
-    using root = temporaryRoot()
-    mkdirSync(join(root.path, 'wal'))
+    const root = temporaryRoot()
+    mkdirSync(join(root, 'wal'))
     const names = Array.from({ length: 3000 }, (_, index) => `wal/${(index * 7919) % 3000}`.padEnd(9, '0'))
     const unique = [...new Set(names)]
-    for (const name of unique) writeFileSync(join(root.path, name), '')
+    for (const name of unique) writeFileSync(join(root, name), '')
     for (const folder of ['wal/0a', 'wal/1x', 'wal/9z']) {
-      mkdirSync(join(root.path, folder))
-      writeFileSync(join(root.path, folder, 'inside'), '')
+      mkdirSync(join(root, folder))
+      writeFileSync(join(root, folder, 'inside'), '')
       unique.push(`${folder}/inside`)
     }
-    const store = fileStore(root.path)
+    const store = fileStore(root)
     const expected = unique.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     expect(await keysOf(store)).toEqual(expected)
     expect(await keysOf(store, 'wal/2')).toEqual(expected.filter((key) => key.startsWith('wal/2')))
