@@ -16,7 +16,7 @@ const AMBIENT: readonly (readonly [RegExp, string])[] = [
 ]
 
 /** The one library file that may draw random numbers (docs/decisions/0005). */
-const RANDOM = { file: 'packages/backup-kit/src/random.ts', what: 'random values' }
+const RANDOM = { file: 'packages/backup-kit/src/random.ts', what: 'Math.random' }
 
 const MODULES = new Set(['node:process', 'node:console', 'node:perf_hooks'])
 

@@ -391,12 +391,12 @@ describe('a disk that misbehaves', () => {
   it('a write that takes only part of its bytes is continued', async () => {
     const store = fileStore(temporaryRoot())
     const bytes = Uint8Array.from({ length: 1_500_000 }, (_, index) => (index * 13) % 251)
-    const write = handleClass.write
-    const writev = handleClass.writev
-    vi.spyOn(handleClass, 'write').mockImplementation(function (this: typeof handle, chunk: Uint8Array) {
+    // Overloads of the handle's methods, of which the store uses one each.
+    const { write, writev } = handleClass as any
+    vi.spyOn(handleClass as any, 'write').mockImplementation(function (this: any, chunk: any) {
       return write.call(this, chunk, 0, Math.min(chunk.length, 60_001)) as never
     })
-    vi.spyOn(handleClass, 'writev').mockImplementation(function (this: typeof handle, chunks: readonly Uint8Array[]) {
+    vi.spyOn(handleClass as any, 'writev').mockImplementation(function (this: any, chunks: any) {
       return writev.call(this, [...chunks.slice(0, 2), (chunks[2] as Uint8Array | undefined)?.subarray(0, 5) ?? new Uint8Array(0)]) as never
     })
     const pieces = async function* (): AsyncGenerator<Uint8Array> {
@@ -413,14 +413,8 @@ describe('a disk that misbehaves', () => {
     const store = fileStore(temporaryRoot())
     const bytes = Uint8Array.from({ length: 1_500_000 }, (_, index) => (index * 13) % 251)
     await store.put('object', sourceOf(bytes))
-    const read = handleClass.read
-    vi.spyOn(handleClass, 'read').mockImplementation(function (
-      this: typeof handle,
-      buffer: Uint8Array,
-      offset: number,
-      length: number,
-      position: number,
-    ) {
+    const { read } = handleClass as any
+    vi.spyOn(handleClass as any, 'read').mockImplementation(function (this: any, buffer: any, offset: any, length: any, position: any) {
       return read.call(this, buffer, offset, Math.min(length, 100_003), position) as never
     })
     expect(Buffer.compare(await readAll(await store.get('object'), 2e6), bytes)).toBe(0)
