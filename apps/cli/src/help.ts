@@ -9,7 +9,7 @@ const rows: readonly SettingRow[] = Object.values<SettingRow>(settingsTable)
  * `waltz --help`: what it is, the commands by group, the way from nothing to a restored moment, where settings come from.
  * Lines have at most `columns` characters, as far as what is typed allows.
  */
-export function renderRootHelp(columns = WIDEST): string {
+export function renderRootHelp(columns: number = WIDEST): string {
   const width = Math.max(...commandGroups.flatMap((group) => group.names.map((name) => name.length)))
   const groups = commandGroups.flatMap((group) => [
     ...paragraph(`${group.title}:`, columns),
@@ -51,7 +51,7 @@ const FIRST_STEPS: readonly (readonly [explains: string, typed: string])[] = [
 ]
 
 /** `waltz COMMAND --help`: usage, description, flags, the settings that matter with their defaults, examples. */
-export function renderCommandHelp(command: CommandDefinition, columns = WIDEST): string {
+export function renderCommandHelp(command: CommandDefinition, columns: number = WIDEST): string {
   const aliases = command.aliases === undefined ? [] : [`Also called: ${command.aliases.join(', ')}`, '']
   const available = command.flags.filter((flag) => flag.notYet !== true)
   const later = command.flags.filter((flag) => flag.notYet === true)
@@ -81,7 +81,7 @@ export function renderCommandHelp(command: CommandDefinition, columns = WIDEST):
 }
 
 /** `waltz flags`: every setting as a flag, what it accepts and its default; known ones without effect last. */
-export function renderFlags(columns = WIDEST): string {
+export function renderFlags(columns: number = WIDEST): string {
   const flags = rows.filter((row) => row.flag !== false)
   const now = flags.filter((row) => row.availability === 'now')
   const later = flags.filter((row) => row.availability !== 'now').flatMap(namesOf)

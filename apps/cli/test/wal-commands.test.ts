@@ -55,6 +55,14 @@ describe('wal-push', () => {
   })
 })
 
+describe('backup-fetch', () => {
+  it('refuses an empty directory name, which would mean the working directory', async () => {
+    using io = openWorld()
+    expect(await run(['backup-fetch', '', 'LATEST'], io)).toBe(2)
+    expect(io.err()).toContain('the directory to restore into is empty')
+  })
+})
+
 describe('wal-fetch', () => {
   const stored = async (env: Record<string, string> = {}): Promise<FakeIo> => {
     const io = openWorld(env)

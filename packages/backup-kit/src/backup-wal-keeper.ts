@@ -94,7 +94,8 @@ function giveUp(name: WalFileName, { range, options, outcome }: Settling, refuse
 }
 
 function missing(name: WalFileName, range: WalRange, refused: Fault | undefined): Fault {
-  const place = refused === undefined ? `nor in ${range.walDirectory}` : `nor fit to be archived from ${range.walDirectory}: ${refused.message}`
+  const place =
+    refused === undefined ? `nor in ${range.walDirectory}` : `nor fit to be archived from ${range.walDirectory}: ${refused.message}`
   const hint = range.inRecovery
     ? 'Check that the primary archives to this repository, and let it switch its segment (select pg_switch_wal()). WALTZ_WAL_PENDING=record announces the backup all the same.'
     : "Check the server's log, and that nothing removes files from pg_wal."

@@ -7,6 +7,8 @@ export const faultCodes: FaultCodeTable = {
   DATA_DIRECTORY_UNSUITABLE: 'No data directory was named, or it is not one that can be backed up.',
   SERVER_ADDRESS_INVALID:
     'A file that belongs to the address of the server (a certificate, a key, a password file) is missing or cannot be read. Correct PGSSLROOTCERT, PGSSLCERT, PGSSLKEY or PGPASSFILE.',
+  SERVER_CERTIFICATE_REFUSED:
+    "The server's certificate is not signed by an authority that is trusted, or names another host. Correct PGSSLROOTCERT or PGHOST.",
   SERVER_DATABASE_UNKNOWN: 'The database to connect to does not exist. Set PGDATABASE; `postgres` exists nearly everywhere.',
   SERVER_DENIED:
     'The server refused the user, or a right that the backup needs. Use a superuser, or grant the rights that the documentation lists.',

@@ -21,7 +21,7 @@ export function serverAddressFromSettings(settings: Settings, surroundings: KitS
     database: settings.pgDatabase,
     password: settings.pgPassword,
     passwordFile: settings.pgPassFile ?? inHome('.pgpass'),
-    sslMode: settings.pgSslMode as ServerAddress['sslMode'],
+    sslMode: settings.pgSslMode,
     // Not to be passed over when it cannot be read: it is what the server is checked against.
     sslRootCertificateFile: settings.pgSslRootCert ?? inHome('.postgresql/root.crt', existsSync),
     sslCertificateFile: settings.pgSslCert ?? inHome('.postgresql/postgresql.crt'),

@@ -27,7 +27,9 @@ export function sslAttempts(address: ServerAddress, host: string): readonly Ssl[
       // Whoever holds a certificate of that authority is trusted, under whatever name.
       return [{ ...clientFiles(address), ca: rootsOf(address), checkServerIdentity: () => undefined }]
     case 'verify-full':
-      return [{ ...clientFiles(address), ca: rootsOf(address), checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate) }]
+      return [
+        { ...clientFiles(address), ca: rootsOf(address), checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate) },
+      ]
   }
 }
 

@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { writeRecovery } from '../src/restore/finish-tree.ts'
 import { parseRecoveryFlags, type RecoveryFlags } from '../src/restore/recovery-target.ts'
 import {
   applyRecoveryBlock,
@@ -8,6 +11,7 @@ import {
   quoteSetting,
   type RecoveryPlan,
 } from '../src/restore/recovery-settings.ts'
+import { scratch } from './restore-support.ts'
 
 const planFor = (flags: RecoveryFlags): RecoveryPlan => {
   const request = parseRecoveryFlags(flags, () => 0)
@@ -98,6 +102,16 @@ ${plan.block}`)
     expect(applyRecoveryBlock('', plan)).toBe(plan.block)
     expect(applyRecoveryBlock("a = 'b'", plan)).toBe(`a = 'b'\n${plan.block}`)
   })
+})
+
+it('leaves the bytes of other settings alone, whatever their encoding', () => {
+  using work = scratch()
+  const conf = join(work.path, 'postgresql.auto.conf')
+  const before = Buffer.concat([Buffer.from("cluster_name = 'caf"), Buffer.from([0xe9]), Buffer.from("'\n")])
+  writeFileSync(conf, before)
+  const plan = planFor({ name: 'né' })
+  writeRecovery(work.path, plan)
+  expect(readFileSync(conf)).toEqual(Buffer.concat([before, Buffer.from(plan.block)]))
 })
 
 describe('quoting', () => {

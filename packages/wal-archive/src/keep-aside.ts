@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { ByteSource } from '@waltz/bytes'
 import { isFault } from '@waltz/errors'
 import { callOptions, type ArchiveContext } from './context.ts'
@@ -20,6 +19,8 @@ export interface FileToKeep {
  * @throws Fault of the store.
  */
 export async function keepAside(context: ArchiveContext, { name, body, signal }: FileToKeep): Promise<void> {
+  // Loaded for this rare case only: every push would wait for it.
+  const { createHash } = await import('node:crypto')
   const hash = createHash('sha256')
   for await (const chunk of body()) hash.update(chunk)
   const key = asideFolder + context.format.nameFor(`${name}.${hash.digest('hex').slice(0, 32)}`)

@@ -41,6 +41,8 @@ export async function runBackupFetch(invocation: Invocation): Promise<number> {
 
 async function restoreOptions(invocation: Invocation): Promise<RestoreBackupOptions> {
   const { args, flags, io } = invocation
+  // The working directory would be meant: what an unset variable of a script must not do.
+  if (args[0] === undefined || args[0] === '') throw usageFault('the directory to restore into is empty', { command: 'backup-fetch' })
   const selector = chooseSelector(invocation)
   const recovery = recoveryWish(invocation)
   const storage = flags['target-storage'] ?? 'default'
@@ -50,7 +52,7 @@ async function restoreOptions(invocation: Invocation): Promise<RestoreBackupOpti
     throw usageFault('say which backup: a name, LATEST, --target-user-data, or a target such as --target-time', { command: 'backup-fetch' })
   const specFile = textOf(flags['restore-spec'])
   return {
-    destination: resolve(io.cwd, args[0] ?? ''),
+    destination: resolve(io.cwd, args[0]),
     ...(selector === undefined ? {} : { selector }),
     ...(recovery === undefined ? {} : { recovery }),
     ...(specFile === undefined ? {} : { restoreSpec: await readSpec(resolve(io.cwd, specFile)) }),
@@ -138,12 +140,7 @@ async function readSpec(path: string): Promise<TablespaceSpec> {
   }
 }
 
-/** PostgreSQL refuses to run as root, and as another user on files that are not its own. */
-const rootWarning = (path: string): string =>
-  `restored as root, so that every file belongs to root: give the copy to the server's user (chown -R postgres: ${path}) before starting it`
-
-function announce(plan: RestorePlan, { io, log }: Invocation): void {
-  if (io.host?.user === 'root') log.warn(rootWarning(plan.destination.path))
+function announce(plan: RestorePlan, { log }: Invocation): void {
   log.info(`Restoring ${plan.backup.name} into ${plan.destination.path}: ${plan.backup.reason}`)
   for (const { name, why } of plan.backup.passedOver) log.info(`not taken: ${name} ${why}`)
   if (plan.recovery !== undefined) log.info(`Recovery will go to ${plan.recovery.target}`)
@@ -168,7 +165,7 @@ function watch({ log, progress }: Invocation): (event: RestoreEvent) => void {
   }
 }
 
-function describe(result: RestoredBackup, seconds: number, { log }: Invocation): void {
+function describe(result: RestoredBackup, seconds: number, { io, log }: Invocation): void {
   const { plan, skipped, vanished } = result
   for (const { name, reason } of skipped.members) log.warn(`not restored: ${name}: ${reason}`)
   if (skipped.count > skipped.members.length) log.warn(`${skipped.count - skipped.members.length} more members were not restored`)
@@ -179,7 +176,14 @@ function describe(result: RestoredBackup, seconds: number, { log }: Invocation):
   if (result.synced === 'skipped') log.warn('nothing was synced (WALG_TAR_DISABLE_FSYNC): a power cut may damage the copy')
   log.info(`${result.files} files and ${result.directories} folders, ${formatBytes(result.bytes)}, in ${seconds.toFixed(1)} s`)
   log.info(`Backup extraction complete: ${plan.destination.path}`)
+  if (io.host?.user === 'root') log.warn(rootWarning(plan))
   describeNextSteps(plan, log)
+}
+
+/** PostgreSQL refuses to run as root, and as another user on files that are not its own. */
+function rootWarning({ destination, tablespaces }: RestorePlan): string {
+  const places = [destination.path, ...tablespaces.map((one) => one.location)].join(' ')
+  return `restored as root, so that every file belongs to root: give the copy to the server's user (chown -R postgres: ${places}) before starting it`
 }
 
 function describeNextSteps(plan: RestorePlan, log: Invocation['log']): void {

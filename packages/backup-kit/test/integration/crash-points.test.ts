@@ -5,7 +5,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Fault, isFault } from '@waltz/errors'
 import { withRetry, type ObjectStore } from '@waltz/storage'
 import { createFileStore } from '@waltz/storage-file'
-import { checkRepositoryStrictly, faultStore, startCluster, temporaryFolder, type FaultPlan, type FaultStore, type TemporaryFolder, type TestCluster } from '@waltz/testkit'
+import {
+  checkRepositoryStrictly,
+  faultStore,
+  startCluster,
+  temporaryFolder,
+  type FaultPlan,
+  type FaultStore,
+  type TemporaryFolder,
+  type TestCluster,
+} from '@waltz/testkit'
 import { kitSettings, openFormat, openWalArchive, type PushedBackup } from '../../src/index.ts'
 import { pushWithParts } from '../../src/push.ts'
 import type { KitSurroundings } from '../../src/surroundings.ts'
@@ -37,10 +46,31 @@ interface Attempt {
 async function attempt(plan: FaultPlan, root = work.makeFolder(`r${(repositories += 1)}`)): Promise<Attempt> {
   const now = (): Date => new Date()
   let random = repositories * 1000
-  const store = faultStore(createFileStore({ root, now, randomHex: (digits) => String((random += 1)).padStart(digits, '0'), sync: false }), plan)
-  const patient: ObjectStore = withRetry(store, { maxAttempts: 3, baseDelayMs: 1, maxDelayMs: 2, random: () => 0, sleep: async (ms) => delay(ms) })
-  const settings = kitSettings({ WALG_FILE_PREFIX: root, WALG_UPLOAD_DISK_CONCURRENCY: '1', WALG_TAR_SIZE_THRESHOLD: '12000000', ...cluster.env })
-  const surroundings: KitSurroundings = { now, hostname: 'db1', user: 'postgres', processId: process.pid, cores: 2, temporaryFolder: work.path }
+  const store = faultStore(
+    createFileStore({ root, now, randomHex: (digits) => String((random += 1)).padStart(digits, '0'), sync: false }),
+    plan,
+  )
+  const patient: ObjectStore = withRetry(store, {
+    maxAttempts: 3,
+    baseDelayMs: 1,
+    maxDelayMs: 2,
+    random: () => 0,
+    sleep: async (ms) => delay(ms),
+  })
+  const settings = kitSettings({
+    WALG_FILE_PREFIX: root,
+    WALG_UPLOAD_DISK_CONCURRENCY: '1',
+    WALG_TAR_SIZE_THRESHOLD: '12000000',
+    ...cluster.env,
+  })
+  const surroundings: KitSurroundings = {
+    now,
+    hostname: 'db1',
+    user: 'postgres',
+    processId: process.pid,
+    cores: 2,
+    temporaryFolder: work.path,
+  }
   const outcome = await pushWithParts(
     {
       settings,
@@ -100,7 +130,15 @@ describe('a process that dies at any write to the storage', () => {
         await nextWorks(root)
       }
     }
-    for (const key of ['lease.json', 'part_001.tar.lz4', 'pg_control.tar.lz4', 'backup_label.tar.lz4', 'metadata.json', 'files_metadata.json', 'manifest.json']) {
+    for (const key of [
+      'lease.json',
+      'part_001.tar.lz4',
+      'pg_control.tar.lz4',
+      'backup_label.tar.lz4',
+      'metadata.json',
+      'files_metadata.json',
+      'manifest.json',
+    ]) {
       expect([...died]).toEqual(expect.arrayContaining([`before ${key}`, `after ${key}`]))
     }
   }, 600_000)

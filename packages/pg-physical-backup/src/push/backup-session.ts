@@ -95,13 +95,17 @@ async function pinWal(connection: SqlConnection, slotName: string): Promise<stri
     await connection.query(`select pg_create_physical_replication_slot(${quoteLiteral(slotName)}, true, true)`)
     return []
   } catch (error) {
-    return [`the WAL of this backup is not pinned by a replication slot (${(error as Error).message}); the server may recycle it before it is archived`]
+    return [
+      `the WAL of this backup is not pinned by a replication slot (${(error as Error).message}); the server may recycle it before it is archived`,
+    ]
   }
 }
 
 async function startBackup(connection: SqlConnection, serverVersion: number, label: string): Promise<Lsn> {
   const call =
-    serverVersion >= 150_000 ? `pg_backup_start(label => ${quoteLiteral(label)}, fast => true)` : `pg_start_backup(${quoteLiteral(label)}, true, false)`
+    serverVersion >= 150_000
+      ? `pg_backup_start(label => ${quoteLiteral(label)}, fast => true)`
+      : `pg_start_backup(${quoteLiteral(label)}, true, false)`
   const [row] = await connection.query(`select ${call}::text as lsn`)
   return parseLsn(row?.['lsn'] ?? '')
 }
@@ -142,13 +146,20 @@ async function watch(watched: Watched): Promise<void> {
 }
 
 function lostFault(cause: unknown): Fault {
-  return new Fault('unavailable', 'SERVER_CONNECTION_LOST', 'the connection to the server was lost during the backup; the server has left backup mode', {
-    cause,
-    retryable: false,
-    hint: "Look at the server's log, then run the backup again.",
-  })
+  return new Fault(
+    'unavailable',
+    'SERVER_CONNECTION_LOST',
+    'the connection to the server was lost during the backup; the server has left backup mode',
+    {
+      cause,
+      retryable: false,
+      hint: "Look at the server's log, then run the backup again.",
+    },
+  )
 }
 
 function promotedFault(): Fault {
-  return new Fault('conflict', 'BACKUP_TIMELINE_CHANGED', 'the standby was promoted while the backup started', { hint: 'Run the backup again.' })
+  return new Fault('conflict', 'BACKUP_TIMELINE_CHANGED', 'the standby was promoted while the backup started', {
+    hint: 'Run the backup again.',
+  })
 }

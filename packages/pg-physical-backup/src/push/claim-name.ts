@@ -73,10 +73,15 @@ async function refuseFinished(name: string, around: PushSurroundings, signal?: A
     if (isFault(error, 'not-found')) return
     throw error
   }
-  throw new Fault('conflict', 'BACKUP_NAME_TAKEN', `there is a backup ${name} already; it starts in the same WAL segment as this one would`, {
-    hint: 'On a standby, wait for its next restartpoint: run CHECKPOINT on the primary, then the backup again.',
-    context: { backup: name },
-  })
+  throw new Fault(
+    'conflict',
+    'BACKUP_NAME_TAKEN',
+    `there is a backup ${name} already; it starts in the same WAL segment as this one would`,
+    {
+      hint: 'On a standby, wait for its next restartpoint: run CHECKPOINT on the primary, then the backup again.',
+      context: { backup: name },
+    },
+  )
 }
 
 /** Removes everything in the backup's folder but the lease. */

@@ -62,26 +62,14 @@ export async function copyDataDirectory(
       spool,
       observe: around.observe,
     })
-    const close = (): void => pushed.lists.forEach((list) => list.close())
     try {
       requireSoundPages(pushed.corruptBlocks, request)
       const databases = await beside
-      for (const message of databases?.warnings ?? []) {
-        running.warnings.push(message)
-        around.observe({ type: 'warning', message })
-      }
-      return {
-        ...pushed,
-        databases,
-        findings,
-        owners,
-        close() {
-          close()
-          databases?.list.close()
-        },
-      }
+      warnOf(databases, running, around)
+      const close = (): void => closeAll([...pushed.lists, ...(databases === undefined ? [] : [databases.list])])
+      return { ...pushed, databases, findings, owners, close }
     } catch (error) {
-      close()
+      closeAll(pushed.lists)
       throw error
     }
   } catch (error) {
@@ -96,14 +84,33 @@ export async function copyDataDirectory(
   }
 }
 
-function requireSoundPages(corruptBlocks: number, { corruptPages }: PushRequest): void {
-  if (corruptBlocks === 0 || corruptPages === 'report') return
-  throw new Fault('corrupt', 'BACKUP_CORRUPT_PAGES', `${corruptBlocks} pages of the data directory are corrupt; the backup is not announced`, {
-    hint: 'The pages are named in the log. Repair the relations, or set WALTZ_CORRUPT_PAGES=report to take the backup all the same.',
-  })
+function closeAll(lists: readonly SpoolFile[]): void {
+  for (const list of lists) list.close()
 }
 
-function walk(running: RunningBackup, options: Pick<WalkOptions, 'spool' | 'findings' | 'factsOf'>): Generator<ClusterEntry, void, undefined> {
+function warnOf(databases: DatabaseNames | undefined, running: RunningBackup, around: PushSurroundings): void {
+  for (const message of databases?.warnings ?? []) {
+    running.warnings.push(message)
+    around.observe({ type: 'warning', message })
+  }
+}
+
+function requireSoundPages(corruptBlocks: number, { corruptPages }: PushRequest): void {
+  if (corruptBlocks === 0 || corruptPages === 'report') return
+  throw new Fault(
+    'corrupt',
+    'BACKUP_CORRUPT_PAGES',
+    `${corruptBlocks} pages of the data directory are corrupt; the backup is not announced`,
+    {
+      hint: 'The pages are named in the log. Repair the relations, or set WALTZ_CORRUPT_PAGES=report to take the backup all the same.',
+    },
+  )
+}
+
+function walk(
+  running: RunningBackup,
+  options: Pick<WalkOptions, 'spool' | 'findings' | 'factsOf'>,
+): Generator<ClusterEntry, void, undefined> {
   const walFolders = running.session.facts.serverVersion >= 170_000 ? ['archive_status', 'summaries'] : ['archive_status']
   return walkDataDirectory({ ...options, dataDirectory: running.directory.path, walFolders })
 }
@@ -147,7 +154,9 @@ function pageCheck(
   }
   const { blockBytes, relationSegmentBlocks } = running.directory.control
   const { startLsn } = running.session
-  return { pageCheck: (name) => pageCheckFor(name, { blockBytes, relationSegmentBlocks, startLsn, sleep: (ms) => around.sleep(ms, signal) }) }
+  return {
+    pageCheck: (name) => pageCheckFor(name, { blockBytes, relationSegmentBlocks, startLsn, sleep: (ms) => around.sleep(ms, signal) }),
+  }
 }
 
 function diskLimit({ diskLimit: limit }: PushSurroundings): { diskLimit?: NonNullable<PushSurroundings['diskLimit']> } {

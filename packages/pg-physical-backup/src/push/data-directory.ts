@@ -54,7 +54,10 @@ function resolvePath(given: string): string {
  * @throws Fault `corrupt` `CONTROL_FILE_DAMAGED` when it never is; `invalid` `DATA_DIRECTORY_UNSUITABLE` when there is none; `denied` or
  * `unavailable` `DATA_FILE_UNREADABLE`.
  */
-export async function readControlFile(dataDirectory: string, sleep: (ms: number) => Promise<void>): Promise<{ bytes: Uint8Array; control: ControlFile }> {
+export async function readControlFile(
+  dataDirectory: string,
+  sleep: (ms: number) => Promise<void>,
+): Promise<{ bytes: Uint8Array; control: ControlFile }> {
   const path = `${dataDirectory}/global/pg_control`
   for (let attempt = 1; ; attempt += 1) {
     const bytes = await readFile(path).catch((error: unknown) => {
@@ -90,10 +93,15 @@ function notRead(dataDirectory: string, name: string, cause: unknown): Fault {
 }
 
 function unsuitable(path: string, why: string, cause: unknown): Fault {
-  return new Fault('invalid', 'DATA_DIRECTORY_UNSUITABLE', `${path} is not a data directory that can be backed up: ${why}: ${(cause as Error).message}`, {
-    cause,
-    hint: 'Give the data directory of a running server, as a user that may read it.',
-  })
+  return new Fault(
+    'invalid',
+    'DATA_DIRECTORY_UNSUITABLE',
+    `${path} is not a data directory that can be backed up: ${why}: ${(cause as Error).message}`,
+    {
+      cause,
+      hint: 'Give the data directory of a running server, as a user that may read it.',
+    },
+  )
 }
 
 function mismatch(path: string, why: string): Fault {

@@ -79,7 +79,9 @@ interface Database {
 
 async function listDatabases(session: SessionOf, warnings: string[]): Promise<readonly Database[]> {
   try {
-    const rows = await withSession(session, ({ query }) => query('select datname, oid::text as oid from pg_database where datallowconn order by datname'))
+    const rows = await withSession(session, (opened) =>
+      opened.query('select datname, oid::text as oid from pg_database where datallowconn order by datname'),
+    )
     return rows.map((row) => ({ name: row['datname'] ?? '', oid: Number(row['oid']) }))
   } catch (error) {
     throwIfAborted(session.signal)

@@ -33,10 +33,18 @@ export async function endBackupMode(connection: SqlConnection, options: EndOptio
     .query(`select lsn::text as lsn, labelfile, spcmapfile from ${call}`)
     .catch(async (error: unknown) => Promise.reject((await promotion(connection, facts)) ?? error))
   await connection.query(`select set_config('statement_timeout', '0', false)`)
-  const end: BackupEnd = { finishLsn: parseLsn(row?.['lsn'] ?? ''), backupLabel: row?.['labelfile'] ?? '', tablespaceMap: row?.['spcmapfile'] ?? '' }
+  const end: BackupEnd = {
+    finishLsn: parseLsn(row?.['lsn'] ?? ''),
+    backupLabel: row?.['labelfile'] ?? '',
+    tablespaceMap: row?.['spcmapfile'] ?? '',
+  }
   const label = parseBackupLabel(end.backupLabel)
   if (label.startLsn !== startLsn) {
-    throw new Fault('internal', 'ASSERTION_FAILED', `the server ended a backup that began at ${formatLsn(label.startLsn)}, not at ${formatLsn(startLsn)}`)
+    throw new Fault(
+      'internal',
+      'ASSERTION_FAILED',
+      `the server ended a backup that began at ${formatLsn(label.startLsn)}, not at ${formatLsn(startLsn)}`,
+    )
   }
   await requireOneTimeline(connection, facts, label.startTimeline)
   return end

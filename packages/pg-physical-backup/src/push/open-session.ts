@@ -3,7 +3,13 @@ import { untilAborted } from '@waltz/storage'
 import type { SqlConnect, SqlConnection } from './sql-connection.ts'
 
 /** What a role, a database or a configuration file may have set, and what must not end a backup that takes hours. Not every release has all of them. */
-const TIME_LIMITS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout']
+const TIME_LIMITS = [
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
+  'transaction_timeout',
+]
 
 /** How a session is opened. */
 export interface SessionChoice {

@@ -59,21 +59,27 @@ export async function* packPart(queue: Pick<EntryQueue, 'take'>, options: PackOp
 }
 
 /** One member: header, content, padding. Closes the file, however it ends. */
-async function* packFile(entry: ClusterFile, file: SourceFile, blocks: Blocks, options: PackOptions): AsyncGenerator<Uint8Array, void, undefined> {
+async function* packFile(
+  entry: ClusterFile,
+  file: SourceFile,
+  blocks: Blocks,
+  options: PackOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const corruptBlocks: number[] = []
   const pageCheck = file.size === 0 ? undefined : options.pageCheck?.(entry.name)
-  const facts = options.factsOf(entry.name, file.stat)
   try {
+    const facts = options.factsOf(entry.name, file.stat)
     blocks.header({ ...header(entry.name, facts, options, 'file'), size: file.size })
-    if (options.diskLimit === undefined && pageCheck === undefined && file.size <= SMALL_FILE_BYTES) readSmall(file, blocks, options, entry.name)
+    if (options.diskLimit === undefined && pageCheck === undefined && file.size <= SMALL_FILE_BYTES)
+      readSmall(file, blocks, options, entry.name)
     else if (pageCheck === undefined) yield* readLarge(file, blocks, options, entry.name)
     else yield* readVerified(file, { blocks, options, name: entry.name, pageCheck, corruptBlocks })
+    blocks.zeros(tarPaddingBytes(file.size))
+    options.onMember({ name: entry.name, modifiedAtNs: facts.modifiedAtNs, corruptBlocks }, file.size)
   } finally {
     if (file.size <= SMALL_FILE_BYTES) closeSync(file.descriptor)
     else await closeSourceFile(file)
   }
-  blocks.zeros(tarPaddingBytes(file.size))
-  options.onMember({ name: entry.name, modifiedAtNs: facts.modifiedAtNs, corruptBlocks }, file.size)
 }
 
 function readSmall(file: SourceFile, blocks: Blocks, options: PackOptions, name: string): void {
@@ -94,8 +100,13 @@ function readSmall(file: SourceFile, blocks: Blocks, options: PackOptions, name:
   options.onShrunk?.(name)
 }
 
-async function* readLarge(file: SourceFile, blocks: Blocks, options: PackOptions, name: string): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let position = 0; position < file.size; ) {
+async function* readLarge(
+  file: SourceFile,
+  blocks: Blocks,
+  options: PackOptions,
+  name: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let position = 0; position < file.size;) {
     throwIfAborted(options.signal)
     const { block, used, room } = blocks.room()
     const length = Math.min(room, file.size - position)
@@ -121,7 +132,7 @@ async function* readVerified(file: SourceFile, read: VerifiedRead): AsyncGenerat
   const { blocks, options, pageCheck } = read
   const { blockBytes } = pageCheck
   const pages = Buffer.allocUnsafeSlow(Math.min(SMALL_FILE_BYTES, Math.ceil(file.size / blockBytes) * blockBytes))
-  for (let position = 0; position < file.size; ) {
+  for (let position = 0; position < file.size;) {
     throwIfAborted(options.signal)
     const length = Math.min(pages.length, file.size - position)
     await options.diskLimit?.(length, options.signal)
@@ -138,7 +149,7 @@ async function* readVerified(file: SourceFile, read: VerifiedRead): AsyncGenerat
 /** Zeros for the rest of a file that was truncated while it was read, block by block. */
 function* fillShrunk(missing: number, blocks: Blocks, options: PackOptions, name: string): Generator<Uint8Array, void, undefined> {
   options.onShrunk?.(name)
-  for (let left = missing; left > 0; ) {
+  for (let left = missing; left > 0;) {
     const count = Math.min(left, SMALL_FILE_BYTES)
     blocks.zeros(count)
     left -= count
@@ -178,7 +189,7 @@ function createBlocks(chunkBytes: number): Blocks {
     used = 0
   }
   const bytes = (source: Uint8Array): void => {
-    for (let at = 0; at < source.length; ) {
+    for (let at = 0; at < source.length;) {
       const count = Math.min(chunkBytes - used, source.length - at)
       block.set(source.subarray(at, at + count), used)
       at += count
@@ -190,7 +201,7 @@ function createBlocks(chunkBytes: number): Blocks {
     advance,
     bytes,
     zeros(count) {
-      for (let left = count; left > 0; ) {
+      for (let left = count; left > 0;) {
         const part = Math.min(chunkBytes - used, left)
         block.fill(0, used, used + part)
         left -= part

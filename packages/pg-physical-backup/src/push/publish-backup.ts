@@ -54,7 +54,8 @@ export async function describeBackup(documents: BackupDocuments, around: PushSur
   const target = { store: around.store, sleep: around.sleep, signal }
   const { name, fileList } = documents
   await putAgain(target, metadataKey(name), () => sourceOf(encodeMetadata(documents.metadata)))
-  const filesMetadata = fileList === undefined ? undefined : await putAgain(target, filesMetadataKey(name), () => fileListSource(fileList, around))
+  const filesMetadata =
+    fileList === undefined ? undefined : await putAgain(target, filesMetadataKey(name), () => fileListSource(fileList, around))
   const manifest: BackupManifest = { ...documents.manifest, filesMetadata }
   await putAgain(target, manifestKey(name), () => sourceOf(encodeManifest(manifest)))
 }

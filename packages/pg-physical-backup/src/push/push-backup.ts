@@ -67,7 +67,10 @@ export async function pushBackup(request: PushRequest, around: PushSurroundings)
 
 function earlyWarnings({ facts, warnings }: BackupSession): readonly string[] {
   if (facts.archives || facts.inRecovery) return warnings
-  return [...warnings, 'the server does not archive its WAL (archive_mode, archive_command): this backup can be restored, but only to its own end']
+  return [
+    ...warnings,
+    'the server does not archive its WAL (archive_mode, archive_command): this backup can be restored, but only to its own end',
+  ]
 }
 
 interface ClaimedBackup {

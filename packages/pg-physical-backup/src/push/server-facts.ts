@@ -37,12 +37,19 @@ const FACTS = `select current_setting('server_version_num') as version,
  * @throws Fault `unsupported` `SERVER_VERSION_UNSUPPORTED` for a release that is older or newer than what is known here.
  */
 export async function readServerFacts(connection: SqlConnection): Promise<ServerFacts> {
-  const [version] = await connection.query(`select current_setting('server_version_num') as version, current_setting('server_version') as name`)
+  const [version] = await connection.query(
+    `select current_setting('server_version_num') as version, current_setting('server_version') as name`,
+  )
   const serverVersion = Number(version?.['version'])
   if (!(serverVersion >= OLDEST_VERSION && serverVersion < FIRST_UNKNOWN_VERSION)) {
-    throw new Fault('unsupported', 'SERVER_VERSION_UNSUPPORTED', `this is PostgreSQL ${version?.['name'] ?? '?'}; backups are made of 13 to 18`, {
-      hint: serverVersion < OLDEST_VERSION ? 'Upgrade the server.' : 'Upgrade Waltz.',
-    })
+    throw new Fault(
+      'unsupported',
+      'SERVER_VERSION_UNSUPPORTED',
+      `this is PostgreSQL ${version?.['name'] ?? '?'}; backups are made of 13 to 18`,
+      {
+        hint: serverVersion < OLDEST_VERSION ? 'Upgrade the server.' : 'Upgrade Waltz.',
+      },
+    )
   }
   const [row = {}] = await connection.query(FACTS)
   const text = (name: string): string => row[name] ?? ''

@@ -41,7 +41,12 @@ export function openSourceFile(path: string): SourceFile | undefined {
  * Reads up to `length` bytes at `position` into `target`; fewer only at the end of the file.
  * @throws Fault `unavailable` `DATA_FILE_UNREADABLE`.
  */
-export async function readInto(file: SourceFile, target: Uint8Array, offset: number, at: { position: number; length: number }): Promise<number> {
+export async function readInto(
+  file: SourceFile,
+  target: Uint8Array,
+  offset: number,
+  at: { position: number; length: number },
+): Promise<number> {
   let done = 0
   while (done < at.length) {
     const count = await new Promise<number>((resolve, reject) => {

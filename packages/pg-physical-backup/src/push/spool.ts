@@ -45,7 +45,7 @@ function openSpoolFile(folder: string): SpoolFile {
   const write = (bytes: Uint8Array): void => {
     // A number that was closed may be another file's by now.
     if (closed) throw new Fault('internal', 'SPOOL_FAILED', 'the list is closed')
-    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at, bytes.length - at, length + at)
+    for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at, bytes.length - at, length + at)
     length += bytes.length
   }
   const flush = (): void => {
@@ -77,18 +77,18 @@ function openSpoolFile(folder: string): SpoolFile {
 
 /** A file that is removed as soon as it is open. */
 function openNameless(folder: string): number {
-  const private_ = mkdtempSync(join(folder, 'waltz-spool-'))
+  const own = mkdtempSync(join(folder, 'waltz-spool-'))
   try {
-    return openSync(join(private_, 'list'), 'wx+', 0o600)
+    return openSync(join(own, 'list'), 'wx+', 0o600)
   } finally {
-    rmSync(private_, { recursive: true, force: true })
+    rmSync(own, { recursive: true, force: true })
   }
 }
 
 function* readTexts(descriptor: number, length: number): Generator<string, void, undefined> {
   let buffer = Buffer.allocUnsafe(BUFFER_BYTES)
   let held = 0
-  for (let offset = 0; offset < length; ) {
+  for (let offset = 0; offset < length;) {
     // Full without a whole text in it: the text is longer than that.
     if (held === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)])
     const count = readSync(descriptor, buffer, held, Math.min(buffer.length - held, length - offset), offset)

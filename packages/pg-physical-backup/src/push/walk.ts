@@ -71,7 +71,8 @@ function* walkFolder(walk: Walk, folder: string, path: string): Generator<Cluste
         else if (name !== '/global/pg_control') yield { kind: 'file', name, path: at }
         else countVisited(walk, at)
       } else if (text.startsWith('d')) yield* walkDirectory(walk, name, at)
-      else if (text.startsWith('l')) yield* walkLink(walk, { name, path: at, dropped: isDroppedFile(facts, baseName) && !isEmptied(baseName) })
+      else if (text.startsWith('l'))
+        yield* walkLink(walk, { name, path: at, dropped: isDroppedFile(facts, baseName) && !isEmptied(baseName) })
       else report(walk, 'skipped', { path: name, reason: 'it is a socket, pipe or device' })
     }
   } finally {
@@ -88,7 +89,8 @@ function* walkDirectory(walk: Walk, name: string, path: string): Generator<Clust
   if (name === '/pg_tblspc') yield* walkTablespaces(walk, path)
   yield { kind: 'directory', name, facts: walk.factsOf(name, stat) }
   if (name === '/pg_wal') {
-    for (const inner of walk.walFolders) yield { kind: 'directory', name: `/pg_wal/${inner}`, facts: walk.factsOf(`/pg_wal/${inner}`, stat) }
+    for (const inner of walk.walFolders)
+      yield { kind: 'directory', name: `/pg_wal/${inner}`, facts: walk.factsOf(`/pg_wal/${inner}`, stat) }
   }
   if (isEmptied(baseName)) return
   const key = identity(stat)

@@ -8,7 +8,7 @@ import { extractParts } from './extract-parts.ts'
 import type { ExtractContext } from './extract-part.ts'
 import { listUnmarked } from './file-list.ts'
 import { makeNeededFolders, makeTablespaceFolders, makeTablespaceLinks, signalWarnings, writeRecovery } from './finish-tree.ts'
-import { guarded } from './local-fault.ts'
+import { errnoOf, guarded } from './local-fault.ts'
 import { removeMarker, writeMarker } from './marker.ts'
 import { memberKey } from './member-name.ts'
 import { addTally, emptyTally, type PartTally } from './part-tally.ts'
@@ -32,8 +32,7 @@ export async function applyRestore(prepared: PreparedRestore, options: ApplyRest
   throwIfAborted(request.signal)
   const roots: RestoreRoots = { destination: plan.destination.path, tablespaces: plan.tablespaces }
   const observed = { ...options, observe: options.observe ?? ((): void => undefined) }
-  if (plan.destination.state === 'absent')
-    guarded('creating', roots.destination, () => mkdirSync(roots.destination, { recursive: true, mode: 0o700 }))
+  if (plan.destination.state === 'absent') makeFolder(roots.destination)
   const claims = createClaims()
   try {
     claims.add(roots.destination)
@@ -46,6 +45,17 @@ export async function applyRestore(prepared: PreparedRestore, options: ApplyRest
   } finally {
     claims.release()
   }
+}
+
+/** Not with its parents: the plan has seen them, and a working directory that was deleted cannot get any. */
+function makeFolder(path: string): void {
+  guarded('creating', path, () => {
+    try {
+      mkdirSync(path, 0o700)
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error
+    }
+  })
 }
 
 interface Claims {

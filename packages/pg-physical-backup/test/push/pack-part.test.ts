@@ -3,7 +3,6 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { pageChecksum, type Lsn } from '@waltz/pg-structures'
-import { readTar } from '@waltz/tar'
 import type { ClusterEntry } from '../../src/push/cluster-entry.ts'
 import { factsOfStat } from '../../src/push/entry-facts.ts'
 import { createEntryQueue } from '../../src/push/entry-queue.ts'

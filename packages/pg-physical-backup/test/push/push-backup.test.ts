@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readAll } from '@waltz/bytes'
@@ -230,9 +230,15 @@ describe('a cancelled backup', () => {
           setImmediate(() => controller.abort(new Error('SIGINT')))
         }),
     })
-    await expect(pushBackup(request(data, { signal: controller.signal, databaseNames: true }), around)).rejects.toMatchObject({
-      kind: 'aborted',
-    })
+    // A storage that takes its time to notice: what else was going on has failed by then.
+    const store = withPut(around.store, /part_/, ({ store: inner, key, body, options }) =>
+      inner.put(key, body, options).catch(async (error: unknown) => {
+        await new Promise((wake) => setTimeout(wake, 50))
+        throw error
+      }),
+    )
+    const backup = pushBackup(request(data, { signal: controller.signal, databaseNames: true }), { ...around, store })
+    await expect(backup).rejects.toMatchObject({ kind: 'aborted' })
     await expectNothingLeft(around, server)
     await expect.poll(() => openDescriptors(/waltz-(?:push|spool)/)).toBe(0)
   })
@@ -339,6 +345,21 @@ describe('storage that fails', () => {
     await expect.poll(() => openDescriptors(/waltz-(?:push|spool)/)).toBe(0)
   })
 
+  it('in a folder that is sorted on disk: the walk is ended and its lists are closed', async () => {
+    mkdirSync(join(data, 'many'))
+    for (let index = 0; index < 66_000; index += 1) closeSync(openSync(join(data, `many/${index}`), 'w'))
+    const server = scriptedServer({ dataDirectory: data })
+    const around = await surroundings(server, folder.path)
+    const store = withPut(around.store, /part_/, async ({ body }) => {
+      let chunks = 0
+      for await (const chunk of body)
+        if ((chunks += chunk.length) > 1_000_000) throw new Fault('unavailable', 'STORAGE_FULL', 'the disk is full', { retryable: false })
+      throw new Error('not reached')
+    })
+    await expect(pushBackup(request(data), { ...around, store })).rejects.toMatchObject({ code: 'STORAGE_FULL' })
+    await expect.poll(() => openDescriptors(/waltz-(?:push|spool)/)).toBe(0)
+  }, 30_000)
+
   it('with no room for lists: the backup ends cleanly', async () => {
     const server = scriptedServer({ dataDirectory: data })
     const around = await surroundings(server, join(folder.path, 'missing'))
@@ -390,6 +411,27 @@ describe('another process at work', () => {
     expect(await keysOf(around.store, `basebackups_005/${NAME}/tar_partitions/`)).toHaveLength(3)
     expect((await collect(await around.store.get(leaseKey(NAME)))).toString()).toBe(theirs)
     expect(around.events).toContainEqual({ type: 'warning', message: expect.stringContaining('stays behind') as string })
+  })
+
+  it('took the lease over while the server hangs: nobody waits for it', async () => {
+    const time = fakeTime()
+    let wake!: () => void
+    const renewal = new Promise<void>((resolve) => (wake = resolve))
+    const sleep: PushSurroundings['sleep'] = (ms, signal) =>
+      ms >= 60_000 ? Promise.race([renewal, time.sleep(ms, signal)]) : time.sleep(ms, signal)
+    const server = scriptedServer({ dataDirectory: data })
+    const around = await surroundings(server, folder.path, { now: time.now, sleep })
+    server.before = async (text) => {
+      if (!text.includes('pg_backup_stop')) return
+      await around.store.put(
+        leaseKey(NAME),
+        one('{"version":1,"id":"theirs","host":"other","pid":1,"since":"2026-03-01T12:00:00Z","ttlMs":300000}'),
+      )
+      wake()
+      await new Promise(() => undefined)
+    }
+    await expect(pushBackup(request(data), around)).rejects.toMatchObject({ kind: 'conflict', code: 'LEASE_LOST' })
+    expect(await keysOf(around.store, `basebackups_005/${NAME}/tar_partitions/`)).toHaveLength(2)
   })
 
   it('announced a backup of the name: this attempt removes nothing', async () => {
