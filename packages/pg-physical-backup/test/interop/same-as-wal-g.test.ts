@@ -40,11 +40,10 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
-describe.each(Object.keys(DIFFERENCES))('a backup in the situation of %s', (name) => {
+describe.each(Object.entries(DIFFERENCES))('a backup in the situation of %s', (name, { codec, missing, added }) => {
   const expected = JSON.parse(
     gunzipSync(readFileSync(new URL(`../fixtures/shapes/${name}.json.gz`, import.meta.url))).toString(),
   ) as BackupShape
-  const { codec = 'zstd', missing = [], added = [] } = DIFFERENCES[name] ?? {}
 
   it('has the objects, the members, the headers and the documents that WAL-G wrote', async () => {
     const actual = await backUpAgain(expected, codec)

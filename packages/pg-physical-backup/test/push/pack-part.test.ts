@@ -186,7 +186,7 @@ describe('descriptors', () => {
     [
       'the consumer stops in the middle',
       {},
-      async (source: AsyncGenerator<Uint8Array>) => void (await source.next(), await source.return(undefined)),
+      async (source: AsyncGenerator<Uint8Array>): Promise<void> => void (await source.next(), await source.return(undefined)),
     ],
     [
       'the facts cannot be written into a header',
