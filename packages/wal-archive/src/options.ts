@@ -39,8 +39,6 @@ export type WalArchiveEvent =
       readonly systemIdentifier: SystemIdentifier
       readonly evidence: 'empty' | 'segment' | 'sentinel' | 'unreadable'
     }
-  /** A `.partial` of that name with other bytes was there, so this one was stored under `key`. */
-  | { readonly type: 'kept-aside'; readonly name: string; readonly key: string }
   /** A stored object was replaced because the settings ask for WAL-G's overwriting. */
   | { readonly type: 'replaced'; readonly name: string; readonly storedName: string }
   /** A file is missing although it should be there; it is looked for again after `waitMs`. */

@@ -7,7 +7,6 @@ import { claimArchive } from './cluster-fence.ts'
 import { sameBytes } from './compare-sources.ts'
 import { callOptions, type ArchiveContext } from './context.ts'
 import { findReadable, type StoredFile } from './find-stored.ts'
-import { keepAside } from './keep-aside.ts'
 import { openIfStored } from './open-stored.ts'
 import { judgeSegmentStart, readSegmentHead } from './segment-start.ts'
 
@@ -123,12 +122,11 @@ async function replace(context: ArchiveContext, push: Push, stored: readonly Sto
 async function compareWithStored(context: ArchiveContext, push: Push, stored: readonly StoredFile[]): Promise<PushOutcome> {
   for (const { storedName } of stored) {
     if (await equalsStored(context, push, storedName)) continue
-    if (classifyWalFileName(push.name)?.kind === 'partial') {
-      await keepAside(context, { name: push.name, body: () => exactly(push), signal: push.signal })
-      return 'stored'
-    }
     throw new Fault('conflict', 'WAL_CONFLICT', `${storedName} in ${context.store.location} holds other bytes than the file to archive`, {
-      hint: 'nothing was changed; two servers may archive to one prefix, or a server was restored without a new timeline',
+      hint:
+        classifyWalFileName(push.name)?.kind === 'partial'
+          ? 'nothing was changed; two servers were promoted within one segment. Recovery never asks for a .partial: move it away with its .ready file'
+          : 'nothing was changed; two servers may archive to one prefix, or a server was restored without a new timeline',
       context: { name: push.name, storedName, location: context.store.location },
     })
   }

@@ -30,7 +30,7 @@ export interface WalArchive {
    * segment or `.partial` must be one (size, page header, name, cluster), and the archive must belong to its cluster.
    * Tried again when the storage is unavailable, so `body` is called more than once.
    * @throws Fault `conflict` `WAL_CONFLICT` when other bytes are stored under the name (nothing is changed, unless the
-   * archive was made with `replace`; a `.partial`, which no server asks for, is kept beside the other one), `conflict` `WAL_ARCHIVE_FOREIGN`, `invalid` `WAL_FILE_INVALID`, `invalid`
+   * archive was made with `replace`), `conflict` `WAL_ARCHIVE_FOREIGN`, `invalid` `WAL_FILE_INVALID`, `invalid`
    * `WAL_NAME_INVALID`, `corrupt` `WAL_STORED_DAMAGED`, `unavailable` `WAL_FILE_CHANGED`.
    */
   push(name: string, body: () => ByteSource, options: PushOptions): Promise<PushOutcome>

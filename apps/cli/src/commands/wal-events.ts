@@ -13,10 +13,6 @@ export function logWalEvent(log: Log, event: WalArchiveEvent): void {
       return log.info(`The archive now belongs to the cluster ${event.systemIdentifier}${doubt(event.evidence)}`)
     case 'replaced':
       return log.warn(`${event.storedName} was overwritten, because WALG_PREVENT_WAL_OVERWRITE is false`)
-    case 'kept-aside':
-      return log.warn(
-        `${event.name} is archived with other bytes: two servers were promoted within one segment. This one is kept as ${event.key}`,
-      )
     case 'push-retried':
       return log.warn(
         `${event.name} could not be stored and is tried again: ${isFault(event.error) ? event.error.message : String(event.error)}`,
