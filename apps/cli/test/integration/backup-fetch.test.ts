@@ -99,10 +99,9 @@ describe.each(cases)('$fixture at $moment', ({ fixture, moment, flags, backup, t
   })
 })
 
-const lz4 = fixturePath('codecs/lz4')
-
-describe.skipIf(lz4 === undefined)('waltz backup-fetch', () => {
-  const env = { WALG_FILE_PREFIX: join(lz4 ?? '', 'repo') }
+describe('waltz backup-fetch', () => {
+  // The project has a copy of its own, so this runs everywhere.
+  const env = { WALG_FILE_PREFIX: join(fixturePath('codecs/zstd') ?? '', 'repo') }
 
   it('pauses at the target until it is promoted with the printed command', async () => {
     await using work = temporaryFolder()
@@ -136,7 +135,7 @@ describe.skipIf(lz4 === undefined)('waltz backup-fetch', () => {
     const plan = await run(target, '--target-time=2026-11-20T22:35:41Z', '--plan')
     expect(plan.code).toBe(0)
     expect(plan.stdout).toMatch(
-      /^backup +base_000000010000000000000003\nwhy +the newest full backup that ended before time 2026-11-20 22:35:41\+00:00/,
+      /^backup +base_000000010000000000000005\nwhy +the newest full backup that ended before time 2026-11-20 22:35:41\+00:00/,
     )
     expect(plan.stdout).toContain("recovery_target_time = '2026-11-20 22:35:41.000000+00'\n")
     expect(existsSync(target)).toBe(false)
@@ -149,7 +148,7 @@ describe.skipIf(lz4 === undefined)('waltz backup-fetch', () => {
     })
     expect(await run(target, '--target-time', '2020-01-01')).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('What can be reached goes from 2026-11-20 22:35:33'),
+      stderr: expect.stringContaining('What can be reached goes from 2026-11-20 22:35:35'),
     })
     expect(await run(target, 'LATEST', '--mask', 'x')).toMatchObject({ code: 2, stderr: expect.stringContaining('not available yet') })
     expect(existsSync(target)).toBe(false)

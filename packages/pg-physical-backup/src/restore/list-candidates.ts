@@ -5,7 +5,10 @@ import type { BackupCandidate } from './choose-backup.ts'
 
 const readsAtOnce = 8
 
-/** All backups as candidates, and a warning for each sentinel that cannot be read. */
+/**
+ * All backups as candidates, and a warning for each sentinel that is damaged or gone.
+ * @throws what the store says when a sentinel could not be read: a backup that nobody could look at must not be passed over.
+ */
 export async function listCandidates(
   catalog: BackupCatalog,
   options: CallOptions,
@@ -22,13 +25,18 @@ export async function listCandidates(
       warnings.push(`backup ${summary.name} was not considered: ${error.message}`)
     }
   }
+  // Kept here, because a reading that fails between two steps of the listing is awaited by nobody.
+  let failure: { readonly error: unknown } | undefined
   for await (const summary of catalog.list(options)) {
-    const reading: Promise<void> = readOne(summary).finally(() => pending.delete(reading))
-    reading.catch(() => undefined)
+    const reading: Promise<void> = readOne(summary)
+      .catch((error: unknown) => void (failure ??= { error }))
+      .finally(() => pending.delete(reading))
     pending.add(reading)
     if (pending.size >= readsAtOnce) await Promise.race(pending)
+    if (failure !== undefined) break
   }
   await Promise.all(pending)
+  if (failure !== undefined) throw failure.error
   return { candidates, warnings }
 }
 

@@ -8,6 +8,7 @@ import { formatLsn, type Lsn } from '@waltz/pg-structures'
 import { createSealedFormat, parseJson, parseTimestamp } from '@waltz/repository'
 import { createFileStore } from '@waltz/storage-file'
 import { pushBackup, type EntryFacts, type PushSurroundings, type SqlConnection } from '../../src/index.ts'
+import { request } from '../push/fakes.ts'
 import { readBackupShape, type BackupShape, type ShapeMember } from './backup-shape.ts'
 
 /** Members that WAL-G stored and Waltz leaves out, and the other way round: all there may be (docs/decisions/0010). */
@@ -76,7 +77,7 @@ function compareDocuments(actual: BackupShape, expected: BackupShape): void {
   expect(types(ours)).toEqual(types(theirs))
   expect({ ...ours, Spec: undefined }).toMatchObject(pick(theirs, ['DateFmt', 'Hostname', 'IsPermanent', 'FilesMetadataDisabled']))
   const spec = (sentinel: Record<string, unknown>): string => JSON.stringify(sentinel['Spec'] ?? null)
-  expect(spec(ours).replaceAll(root, '/root')).toBe(relocated(spec(theirs)))
+  expect(spec(ours).replaceAll(root, '/recorded')).toBe(relocated(spec(theirs)))
 
   const theirMetadata = JSON.parse(expected.metadata) as Record<string, unknown>
   const ourMetadata = JSON.parse(actual.metadata) as Record<string, unknown>
@@ -108,12 +109,12 @@ async function backUpAgain(shape: BackupShape, codecName: string): Promise<Backu
   const sentinel = parseJson(shape.sentinel, { origin: 'the recorded sentinel' }) as Record<string, any>
   const spec = (sentinel['Spec'] ?? { tablespaces: [] }) as Record<string, any>
   for (const tablespace of spec['tablespaces'] as string[])
-    mkdirSync(join(root, relocated(spec[tablespace].loc as string).replace('/root/', '')), { recursive: true })
+    mkdirSync(join(root, relocated(spec[tablespace].loc as string).replace('/recorded/', '')), { recursive: true })
   const members = shape.parts.flatMap((part) => part.members)
   const content = (name: string): Buffer => Buffer.from(members.find((member) => member.name === name)?.content ?? '', 'base64')
   for (const member of members) if (member.name.startsWith('/')) plant(data, member, spec)
   for (const tablespace of spec['tablespaces'] as string[]) {
-    symlinkSync(join(root, relocated(spec[tablespace].loc as string).replace('/root/', '')), join(data, 'pg_tblspc', tablespace))
+    symlinkSync(join(root, relocated(spec[tablespace].loc as string).replace('/recorded/', '')), join(data, 'pg_tblspc', tablespace))
   }
   writeFileSync(join(data, 'global/pg_control'), content('/global/pg_control'))
 
@@ -147,31 +148,13 @@ async function backUpAgain(shape: BackupShape, codecName: string): Promise<Backu
     owners: { of: () => ownerNames(members) },
     factsOf: (name) => recordedFacts(name, shape, members),
   }
-  await pushBackup(
-    {
-      dataDirectory: data,
-      permanent: false,
-      userData: undefined,
-      withoutFilesMetadata: shape.filesMetadata === undefined,
-      databaseNames: false,
-      verifyPages: false,
-      storeAllCorruptBlocks: false,
-      corruptPages: 'report',
-      thresholdBytes: 1_073_741_823,
-      lanes: 1,
-      uploadQueue: 2,
-      stopTimeoutMs: 0,
-      aliveCheckIntervalMs: 0,
-      estimate: false,
-    },
-    around,
-  )
+  await pushBackup(request(data, { withoutFilesMetadata: shape.filesMetadata === undefined }), around)
   return readBackupShape(join(root, 'repository'), shape.name)
 }
 
-/** The recorded paths, as if everything had lain below `/root`. */
+/** The recorded paths, as if everything had lain below `/recorded`. */
 function relocated(text: string): string {
-  return text.replace(/\/srv\/fx\/c\/[^/"]+\/pgdata/g, '/root/data').replace(/\/srv\/fx\/c\/[^/"]+\//g, '/root/')
+  return text.replace(/\/srv\/fx\/c\/[^/"]+\/pgdata/g, '/recorded/data').replace(/\/srv\/fx\/c\/[^/"]+\//g, '/recorded/')
 }
 
 function plant(data: string, member: ShapeMember, spec: Record<string, any>): void {
@@ -179,7 +162,7 @@ function plant(data: string, member: ShapeMember, spec: Record<string, any>): vo
   const path =
     tablespace === null
       ? join(data, member.name)
-      : join(root, relocated(spec[tablespace[1] ?? ''].loc as string).replace('/root/', ''), tablespace[2] ?? '')
+      : join(root, relocated(spec[tablespace[1] ?? ''].loc as string).replace('/recorded/', ''), tablespace[2] ?? '')
   if (member.type === '5') mkdirSync(path, { recursive: true })
   else if (member.type === '0') {
     mkdirSync(dirname(path), { recursive: true })
