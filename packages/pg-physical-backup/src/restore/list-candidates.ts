@@ -1,6 +1,7 @@
 import { isFault } from '@waltz/errors'
 import type { BackupCatalog, BackupSummary } from '@waltz/repository'
 import type { CallOptions } from '@waltz/storage'
+import { createBoundedTasks } from './bounded-tasks.ts'
 import type { BackupCandidate } from './choose-backup.ts'
 
 const readsAtOnce = 8
@@ -15,7 +16,7 @@ export async function listCandidates(
 ): Promise<{ readonly candidates: readonly BackupCandidate[]; readonly warnings: readonly string[] }> {
   const candidates: BackupCandidate[] = []
   const warnings: string[] = []
-  const pending = new Set<Promise<void>>()
+  const reads = createBoundedTasks(readsAtOnce)
   const readOne = async (summary: BackupSummary): Promise<void> => {
     try {
       const candidate = await readCandidate(catalog, summary, options)
@@ -25,18 +26,8 @@ export async function listCandidates(
       warnings.push(`backup ${summary.name} was not considered: ${error.message}`)
     }
   }
-  // Kept here, because a reading that fails between two steps of the listing is awaited by nobody.
-  let failure: { readonly error: unknown } | undefined
-  for await (const summary of catalog.list(options)) {
-    const reading: Promise<void> = readOne(summary)
-      .catch((error: unknown) => void (failure ??= { error }))
-      .finally(() => pending.delete(reading))
-    pending.add(reading)
-    if (pending.size >= readsAtOnce) await Promise.race(pending)
-    if (failure !== undefined) break
-  }
-  await Promise.all(pending)
-  if (failure !== undefined) throw failure.error
+  for await (const summary of catalog.list(options)) await reads.add(() => readOne(summary))
+  await reads.finish()
   return { candidates, warnings }
 }
 

@@ -3,6 +3,7 @@ import { opendir, open } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { localFault } from './local-fault.ts'
+import { createBoundedTasks } from './bounded-tasks.ts'
 
 /** How the restored files were made durable. */
 export type SyncMethod = 'file systems' | 'files' | 'skipped'
@@ -47,17 +48,12 @@ function runSync(program: string, roots: readonly string[]): Promise<boolean> {
 
 /** Streams the folder, so that memory does not follow the number of files. */
 async function syncFolder(folder: string): Promise<void> {
-  const running = new Set<Promise<void>>()
+  const files = createBoundedTasks(filesAtOnce)
   for await (const entry of await opendir(folder)) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) await syncFolder(path)
-    else if (entry.isFile()) {
-      const one: Promise<void> = syncPath(path).finally(() => running.delete(one))
-      one.catch(() => undefined)
-      running.add(one)
-      if (running.size >= filesAtOnce) await Promise.race(running)
-    }
+    else if (entry.isFile()) await files.add(() => syncPath(path))
   }
-  await Promise.all(running)
+  await files.finish()
   await syncPath(folder)
 }
