@@ -7,6 +7,9 @@ import type { KitSurroundings } from './surroundings.ts'
 
 /** More than this gains nothing: the thread pool has four threads. */
 const MOST_BLOCKS = 4
+/** A trip to the thread pool and back costs as much as compressing 50 KiB: blocks of a MiB where memory allows a few of them. */
+const LARGE_BLOCK_BYTES = 1_048_576
+const FEWEST_LARGE_BLOCKS = 3
 
 /**
  * The form of stored objects that the settings ask for. Loads the one codec that new objects are written with; others
@@ -18,14 +21,20 @@ export async function openFormat(settings: Settings, surroundings: KitSurroundin
   const level = settings.compressionLevel ?? (settings.zstdLevel === undefined ? undefined : zstdLevelFromWord(settings.zstdLevel))
   const lanes = laneCount(settings.uploadDiskConcurrency, surroundings.cores)
   const codec = await registry.byName(settings.compressionMethod, {
-    blocksInFlight: blocksInFlight(settings.maxBytesInFlight, lanes),
+    ...blocksOfLane(settings.maxBytesInFlight / lanes),
     ...(level === undefined ? {} : { level }),
   })
   return createSealedFormat({ codec, registry })
 }
 
-/** How many blocks of a lane may be compressed at once: each is there twice, as it was read and as it will be stored, and one is being assembled. */
-function blocksInFlight(maxBytes: number, lanes: number): number {
-  const blocks = Math.floor(maxBytes / lanes / (2 * CHUNK_BYTES)) - 1
-  return Math.max(1, Math.min(blocks, MOST_BLOCKS))
+/** What a lane may hold of blocks: how large they are, and how many may be compressed at once. */
+function blocksOfLane(bytes: number): { readonly blockBytes: number; readonly blocksInFlight: number } {
+  const large = countBlocks(bytes, LARGE_BLOCK_BYTES)
+  if (large >= FEWEST_LARGE_BLOCKS) return { blockBytes: LARGE_BLOCK_BYTES, blocksInFlight: large }
+  return { blockBytes: CHUNK_BYTES, blocksInFlight: Math.max(1, countBlocks(bytes, CHUNK_BYTES)) }
+}
+
+/** Each block is there twice, as it was read and as it will be stored, and one is being assembled. */
+function countBlocks(bytes: number, blockBytes: number): number {
+  return Math.min(Math.floor(bytes / (2 * blockBytes)) - 1, MOST_BLOCKS)
 }

@@ -1,33 +1,47 @@
 import type { ByteSource } from './byte-source.ts'
+import { giveBack } from './lent-bytes.ts'
 
 /** Chunk size between stages, in bytes. The figures behind it are in docs/decisions/0001-byte-source.md. */
 export const CHUNK_BYTES = 262_144
 
 /**
- * Regroups any chunks into chunks of exactly `size` bytes; only the last may be shorter. A chunk that already has
- * that size is passed on without a copy, so a producer that builds whole blocks pays nothing here; a larger one is split
- * into views that do not overlap.
+ * Regroups any chunks into chunks of exactly `size` bytes; only the last may be shorter. A chunk of that size, and a last one that
+ * is shorter, is passed on as it is, so a producer that builds whole blocks pays nothing here; a larger one is split into views
+ * that do not overlap. A chunk that is copied whole is given back.
  */
 export async function* coalesce(source: ByteSource, size: number = CHUNK_BYTES): AsyncGenerator<Uint8Array, void, undefined> {
-  let pending: Uint8Array | undefined
-  let used = 0
-  for await (let chunk of source) {
-    while (chunk.length > 0) {
-      if (used === 0 && chunk.length >= size) {
-        yield chunk.length === size ? chunk : chunk.subarray(0, size)
-        chunk = chunk.subarray(size)
-        continue
-      }
-      pending ??= new Uint8Array(size)
-      const taken = Math.min(size - used, chunk.length)
-      pending.set(taken === chunk.length ? chunk : chunk.subarray(0, taken), used)
-      used += taken
-      chunk = chunk.subarray(taken)
-      if (used < size) continue
-      yield pending
-      pending = undefined
-      used = 0
+  let rest: Rest | undefined
+  for await (const chunk of source) {
+    let offset = 0
+    if (rest !== undefined) {
+      offset = extend(rest, chunk, size)
+      if (rest.bytes.length < size) continue
+      yield rest.bytes
+      rest = undefined
     }
+    for (; chunk.length - offset >= size; offset += size) yield chunk.length === size ? chunk : chunk.subarray(offset, offset + size)
+    if (offset < chunk.length) rest = { bytes: offset === 0 ? chunk : chunk.subarray(offset) }
   }
-  if (pending !== undefined && used > 0) yield pending.subarray(0, used)
+  if (rest !== undefined) yield rest.bytes
+}
+
+/** What was not passed on yet: less than a block; the beginning of `block` once something had to be added. */
+interface Rest {
+  bytes: Uint8Array
+  block?: Uint8Array
+}
+
+/** Adds as much of a chunk as makes a block; how much that is. */
+function extend(rest: Rest, chunk: Uint8Array, size: number): number {
+  const before = rest.bytes.length
+  if (rest.block === undefined) {
+    rest.block = Buffer.allocUnsafeSlow(size)
+    rest.block.set(rest.bytes)
+    giveBack(rest.bytes)
+  }
+  const count = Math.min(size - before, chunk.length)
+  rest.block.set(count === chunk.length ? chunk : chunk.subarray(0, count), before)
+  rest.bytes = before + count === size ? rest.block : rest.block.subarray(0, before + count)
+  if (count === chunk.length) giveBack(chunk)
+  return count
 }

@@ -1,7 +1,6 @@
-import { CHUNK_BYTES, throughNodeTransform, type ByteSource } from '@waltz/bytes'
+import { CHUNK_BYTES, coalesce, throughNodeTransform, type ByteSource } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import { constants, createBrotliCompress, createBrotliDecompress } from 'node:zlib'
-import { blocksOf } from './blocks-of.ts'
 import { createByteCursor } from './byte-cursor.ts'
 import type { Codec } from './codec.ts'
 import { trailingFault } from './codec-faults.ts'
@@ -31,7 +30,7 @@ export function brotli(options: BrotliOptions = {}): Codec {
     extension: 'br',
     checksummed: false,
     chunkBytes: CHUNK_BYTES,
-    compress: (source) => throughNodeTransform(blocksOf(source, CHUNK_BYTES), create),
+    compress: (source) => throughNodeTransform(coalesce(source, CHUNK_BYTES), create),
     decompress: readBrotli,
   }
 }

@@ -1,9 +1,8 @@
 import { Xxh32 } from '@node-rs/xxhash'
-import type { ByteSource } from '@waltz/bytes'
+import { coalesce, createBlockPool, giveBack, lendBytes, type ByteSource } from '@waltz/bytes'
 import { compress } from 'lz4-napi'
-import { blocksOf } from './blocks-of.ts'
 import { encodeLz4FrameHeader, LZ4_STORED_BIT, type Lz4BlockBytes } from './lz4-frame.ts'
-import { adoptNative, asBuffer, freeBytes } from './native-bytes.ts'
+import { asBuffer, freeBytes } from './native-bytes.ts'
 import { orderedAhead } from './ordered-ahead.ts'
 
 /** How a frame is written. */
@@ -14,39 +13,118 @@ export interface Lz4WriteOptions {
 
 /** `compress` puts the length of the content before the block, in as many bytes as the frame has for the block's own. */
 const PREFIX_BYTES = 4
+/** The frame is handed out in pieces of up to this size, because each costs its consumer a trip to the thread pool, */
+const PIECE_BYTES = 1_048_576
+/** and of up to this number of blocks, so that little is read ahead of a slow consumer. */
+const PIECE_BLOCKS = 4
+/** A piece that holds no more than this is copied, and its memory stays in use. */
+const SMALL_PIECE_BYTES = 65_536
 
 /**
  * One LZ4 frame: header, blocks in order, end mark, content checksum. The source is read ahead by as many blocks as
  * are in flight; a block that does not shrink is stored. Empty content gives the same 15 bytes as WAL-G's writer (RF 15).
+ * Chunks of the source are given back when they are compressed, and those of the frame are lent.
  */
 export async function* writeLz4(source: ByteSource, options: Lz4WriteOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const checksum = new Xxh32(0)
+  const pieces = createPieces()
   let started = false
-  const blocks = orderedAhead(blocksOf(source, options.blockBytes), options.blocksInFlight, (block) => {
+  let gathered = 0
+  const blocks = orderedAhead(coalesce(source, options.blockBytes), options.blocksInFlight, (block) => {
     checksum.update(block)
     return encodeBlock(block)
   })
-  for await (const encoded of blocks) {
-    if (!started) yield encodeLz4FrameHeader(options.blockBytes)
+  for await (const { word, packed, stored } of blocks) {
+    if (!started) pieces.append(encodeLz4FrameHeader(options.blockBytes))
     started = true
-    yield* encoded
+    pieces.append(word)
+    if (packed !== undefined) {
+      pieces.append(packed.subarray(PREFIX_BYTES))
+      freeBytes(packed)
+    }
+    gathered += 1
+    if (stored !== undefined || gathered === PIECE_BLOCKS) {
+      pieces.close()
+      gathered = 0
+    }
+    yield* pieces.closed()
+    if (stored !== undefined) yield stored
   }
-  if (!started) yield encodeLz4FrameHeader(4_194_304)
+  if (!started) pieces.append(encodeLz4FrameHeader(4_194_304))
   const end = new Uint8Array(8) // four zero bytes are the end mark
   new DataView(end.buffer).setUint32(4, checksum.digest(), true)
-  yield end
+  pieces.append(end)
+  pieces.close()
+  yield* pieces.closed()
 }
 
-async function encodeBlock(block: Uint8Array): Promise<readonly Uint8Array[]> {
-  const result = await compress(asBuffer(block))
-  const length = result.length - PREFIX_BYTES
-  if (length < block.length) {
-    const packed = adoptNative(result)
-    new DataView(packed.buffer).setUint32(0, length, true)
-    return [packed]
-  }
-  freeBytes(result)
+/** A block as the frame has it: its length, and either what became of it, behind a prefix, or what it was. */
+interface EncodedBlock {
+  readonly word: Uint8Array
+  readonly packed?: Uint8Array
+  readonly stored?: Uint8Array
+}
+
+async function encodeBlock(block: Uint8Array): Promise<EncodedBlock> {
+  const packed = await compress(asBuffer(block))
+  const length = packed.length - PREFIX_BYTES
   const word = new Uint8Array(PREFIX_BYTES)
-  new DataView(word.buffer).setUint32(0, LZ4_STORED_BIT + block.length, true)
-  return [word, block]
+  const view = new DataView(word.buffer)
+  if (length < block.length) {
+    giveBack(block)
+    view.setUint32(0, length, true)
+    return { word, packed }
+  }
+  freeBytes(packed)
+  view.setUint32(0, LZ4_STORED_BIT + block.length, true)
+  return { word, stored: block }
+}
+
+/** Gathers what is appended into pieces. */
+interface Pieces {
+  append(bytes: Uint8Array): void
+  /** Ends the current piece, full or not. */
+  close(): void
+  closed(): Generator<Uint8Array, void, undefined>
+}
+
+/**
+ * Copying a result of a native module costs little, and is won back: left to the garbage collector, which hardly sees native memory,
+ * results pile up to a hundred MiB and more.
+ */
+function createPieces(): Pieces {
+  const pool = createBlockPool(PIECE_BYTES)
+  const waiting: Uint8Array[] = []
+  let piece: Uint8Array | undefined
+  let used = 0
+  const close = (): void => {
+    if (piece === undefined || used === 0) return
+    if (used <= SMALL_PIECE_BYTES) waiting.push(Uint8Array.prototype.slice.call(piece, 0, used))
+    else {
+      waiting.push(used === PIECE_BYTES ? piece : shorten(piece, used))
+      piece = undefined
+    }
+    used = 0
+  }
+  return {
+    append(bytes) {
+      for (let at = 0; at < bytes.length;) {
+        piece ??= pool.take()
+        const count = Math.min(PIECE_BYTES - used, bytes.length - at)
+        piece.set(count === bytes.length ? bytes : bytes.subarray(at, at + count), used)
+        used += count
+        at += count
+        if (used === PIECE_BYTES) close()
+      }
+    },
+    close,
+    *closed() {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) yield next
+    },
+  }
+}
+
+/** The first bytes of a lent piece, which give all of it back. */
+function shorten(piece: Uint8Array, length: number): Uint8Array {
+  return lendBytes(piece.subarray(0, length), () => giveBack(piece))
 }

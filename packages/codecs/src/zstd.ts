@@ -1,7 +1,6 @@
-import { CHUNK_BYTES, throughNodeTransform } from '@waltz/bytes'
+import { CHUNK_BYTES, coalesce, throughNodeTransform } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import { constants, createZstdCompress } from 'node:zlib'
-import { blocksOf } from './blocks-of.ts'
 import type { Codec } from './codec.ts'
 import { engineOptions } from './engine-options.ts'
 import { readZstd } from './zstd-reader.ts'
@@ -35,7 +34,7 @@ export function zstd(options: ZstdOptions = {}): Codec {
     extension: 'zst',
     checksummed: true,
     chunkBytes: CHUNK_BYTES,
-    compress: (source) => throughNodeTransform(blocksOf(source, CHUNK_BYTES), create),
+    compress: (source) => throughNodeTransform(coalesce(source, CHUNK_BYTES), create),
     decompress: (source) => readZstd(source),
   }
 }

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { Fault } from '@waltz/errors'
-import type { ByteSource } from '@waltz/bytes'
+import { giveBack, type ByteSource } from '@waltz/bytes'
 import { attempt, type FileCall } from './errors.ts'
 
 /** Small chunks are gathered up to this much before they are written. */
@@ -23,7 +23,7 @@ export async function writeChunks(handle: FileHandle, source: ByteSource, call: 
     const chunks = gathered
     gathered = []
     gatheredBytes = 0
-    writing = attempt(writeFully(handle, chunks, call), call)
+    writing = attempt(writeFully(handle, chunks, call), call).then(() => chunks.forEach(giveBack))
     writing.catch(() => undefined) // thrown by the next flush, or by the end
   }
 

@@ -1,4 +1,5 @@
 import { closeSync, readSync } from 'node:fs'
+import { createBlockPool } from '@waltz/bytes'
 import { throwIfAborted } from '@waltz/errors'
 import { encodeTarHeader, TAR_TRAILER, tarPaddingBytes, writeTarHeader, type TarEntry } from '@waltz/tar'
 import type { ClusterFile } from './cluster-entry.ts'
@@ -16,7 +17,7 @@ const SMALL_FILE_BYTES = 262_144
 export interface PackOptions {
   /** A part is closed when the contents in it exceed this many bytes (RF 3.6). */
   readonly thresholdBytes: number
-  /** The size of the blocks that are yielded, all but the last. */
+  /** The size of the blocks that are yielded, all but the last; each is lent. */
   readonly chunkBytes: number
   readonly owners: OwnerNames
   readonly factsOf: FactsOf
@@ -176,16 +177,16 @@ interface Blocks {
 }
 
 function createBlocks(chunkBytes: number): Blocks {
+  const pool = createBlockPool(chunkBytes)
   const waiting: Uint8Array[] = []
-  // Slow buffers have memory of their own, so handing one to its consumer hands over nothing else.
-  let block = Buffer.allocUnsafeSlow(chunkBytes)
+  let block = pool.take()
   let used = 0
 
   const advance = (count: number): void => {
     used += count
     if (used < chunkBytes) return
     waiting.push(block)
-    block = Buffer.allocUnsafeSlow(chunkBytes)
+    block = pool.take()
     used = 0
   }
   const bytes = (source: Uint8Array): void => {
