@@ -34,7 +34,7 @@ function blocksOfLane(bytes: number): { readonly blockBytes: number; readonly bl
   return { blockBytes: CHUNK_BYTES, blocksInFlight: Math.max(1, countBlocks(bytes, CHUNK_BYTES)) }
 }
 
-/** Each block is there twice, as it was read and as it will be stored, and one is being assembled. */
+/** Each block is there twice, as it was read and as it will be stored, and a few are being assembled. */
 function countBlocks(bytes: number, blockBytes: number): number {
-  return Math.min(Math.floor(bytes / (2 * blockBytes)) - 1, MOST_BLOCKS)
+  return Math.min(Math.floor(bytes / (2 * blockBytes)) - 2, MOST_BLOCKS)
 }

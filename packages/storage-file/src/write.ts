@@ -32,7 +32,7 @@ export async function putObject(place: Place, key: string, body: ByteSource, opt
     checkTarget(key)
     if (options?.onlyIfAbsent === true) await refuseTaken(place, key)
     return await writeObject(place, key, options, ({ handle, temporary }) =>
-      writeChunks(handle, source, { doing: 'write', path: temporary, key }),
+      writeChunks(handle, source, { call: { doing: 'write', path: temporary, key }, sync: place.sync }),
     )
   } catch (error) {
     await source.close()

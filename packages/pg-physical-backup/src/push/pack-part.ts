@@ -1,12 +1,12 @@
 import { closeSync, readSync } from 'node:fs'
-import { createBlockPool } from '@waltz/bytes'
 import { throwIfAborted } from '@waltz/errors'
-import { encodeTarHeader, TAR_TRAILER, tarPaddingBytes, writeTarHeader, type TarEntry } from '@waltz/tar'
+import { TAR_TRAILER, tarPaddingBytes, type TarEntry } from '@waltz/tar'
 import type { ClusterFile } from './cluster-entry.ts'
 import type { EntryQueue } from './entry-queue.ts'
 import { nearestSecond, type EntryFacts, type FactsOf } from './entry-facts.ts'
 import type { OwnerNames } from './owner-names.ts'
 import type { PageCheck } from './page-check.ts'
+import { createPartBlocks, type PartBlocks } from './part-blocks.ts'
 import { closeSourceFile, openSourceFile, readInto, unreadable, type SourceFile } from './source-file.ts'
 import type { StoredMember } from './stored-file.ts'
 
@@ -37,53 +37,55 @@ export interface PackOptions {
  * A vanished file is left out; one that grows is cut at, and one that shrinks is filled to, the size that its header promised.
  */
 export async function* packPart(queue: Pick<EntryQueue, 'take'>, options: PackOptions): AsyncGenerator<Uint8Array, void, undefined> {
-  const blocks = createBlocks(options.chunkBytes)
-  let contentBytes = 0
-  while (contentBytes <= options.thresholdBytes) {
-    const entry = queue.take()
-    if (entry === undefined) break
-    if (entry.kind === 'directory') {
-      blocks.header(header(entry.name, entry.facts, options, 'directory'))
-      options.onMember({ name: entry.name, modifiedAtNs: entry.facts.modifiedAtNs, corruptBlocks: [] }, 0)
-    } else {
-      const file = openSourceFile(entry.path)
-      if (file === undefined) continue
-      contentBytes += file.size
-      yield* packFile(entry, file, blocks, options)
+  const blocks = createPartBlocks(options.chunkBytes)
+  try {
+    let contentBytes = 0
+    while (contentBytes <= options.thresholdBytes) {
+      const entry = queue.take()
+      if (entry === undefined) break
+      if (entry.kind === 'directory') {
+        blocks.header(header(entry.name, entry.facts, options, 'directory'))
+        options.onMember({ name: entry.name, modifiedAtNs: entry.facts.modifiedAtNs, corruptBlocks: [] }, 0)
+      } else {
+        const file = openSourceFile(entry.path)
+        if (file === undefined) continue
+        contentBytes += file.size
+        yield* packFile(entry, file, blocks, options)
+      }
+      yield* blocks.full()
     }
-    yield* blocks.full()
+    blocks.bytes(TAR_TRAILER)
+    yield* blocks.rest()
+  } finally {
+    await blocks.settled()
   }
-  blocks.bytes(TAR_TRAILER)
-  yield* blocks.full()
-  const rest = blocks.rest()
-  if (rest !== undefined) yield rest
 }
 
 /** One member: header, content, padding. Closes the file, however it ends. */
 async function* packFile(
   entry: ClusterFile,
   file: SourceFile,
-  blocks: Blocks,
+  blocks: PartBlocks,
   options: PackOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const corruptBlocks: number[] = []
   const pageCheck = file.size === 0 ? undefined : options.pageCheck?.(entry.name)
+  const small = options.diskLimit === undefined && pageCheck === undefined && file.size <= SMALL_FILE_BYTES
   try {
     const facts = options.factsOf(entry.name, file.stat)
     blocks.header({ ...header(entry.name, facts, options, 'file'), size: file.size })
-    if (options.diskLimit === undefined && pageCheck === undefined && file.size <= SMALL_FILE_BYTES)
-      readSmall(file, blocks, options, entry.name)
+    if (small) readSmall(file, blocks, options, entry.name)
     else if (pageCheck === undefined) yield* readLarge(file, blocks, options, entry.name)
     else yield* readVerified(file, { blocks, options, name: entry.name, pageCheck, corruptBlocks })
     blocks.zeros(tarPaddingBytes(file.size))
     options.onMember({ name: entry.name, modifiedAtNs: facts.modifiedAtNs, corruptBlocks }, file.size)
   } finally {
-    if (file.size <= SMALL_FILE_BYTES) closeSync(file.descriptor)
-    else await closeSourceFile(file)
+    if (small) closeSync(file.descriptor)
+    else blocks.afterReads(() => closeSourceFile(file))
   }
 }
 
-function readSmall(file: SourceFile, blocks: Blocks, options: PackOptions, name: string): void {
+function readSmall(file: SourceFile, blocks: PartBlocks, options: PackOptions, name: string): void {
   let position = 0
   try {
     while (position < file.size) {
@@ -101,27 +103,33 @@ function readSmall(file: SourceFile, blocks: Blocks, options: PackOptions, name:
   options.onShrunk?.(name)
 }
 
+/** The next blocks are read while the first ones are being compressed. */
 async function* readLarge(
   file: SourceFile,
-  blocks: Blocks,
+  blocks: PartBlocks,
   options: PackOptions,
   name: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  let told = false
   for (let position = 0; position < file.size;) {
     throwIfAborted(options.signal)
     const { block, used, room } = blocks.room()
     const length = Math.min(room, file.size - position)
     await options.diskLimit?.(length, options.signal)
-    const count = await readInto(file, block, used, { position, length })
-    blocks.advance(count)
-    position += count
+    const reading = readInto(file, block, used, { position, length }).then((count) => {
+      if (count === length) return
+      block.fill(0, used + count, used + length)
+      if (!told) options.onShrunk?.(name)
+      told = true
+    })
+    blocks.advance(length, reading)
+    position += length
     yield* blocks.full()
-    if (count < length) return yield* fillShrunk(file.size - position, blocks, options, name)
   }
 }
 
 interface VerifiedRead {
-  readonly blocks: Blocks
+  readonly blocks: PartBlocks
   readonly options: PackOptions
   readonly name: string
   readonly pageCheck: PageCheck
@@ -148,7 +156,12 @@ async function* readVerified(file: SourceFile, read: VerifiedRead): AsyncGenerat
 }
 
 /** Zeros for the rest of a file that was truncated while it was read, block by block. */
-function* fillShrunk(missing: number, blocks: Blocks, options: PackOptions, name: string): Generator<Uint8Array, void, undefined> {
+async function* fillShrunk(
+  missing: number,
+  blocks: PartBlocks,
+  options: PackOptions,
+  name: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
   options.onShrunk?.(name)
   for (let left = missing; left > 0;) {
     const count = Math.min(left, SMALL_FILE_BYTES)
@@ -161,62 +174,4 @@ function* fillShrunk(missing: number, blocks: Blocks, options: PackOptions, name
 function header(name: string, facts: EntryFacts, { owners }: PackOptions, type: 'file' | 'directory'): TarEntry {
   const { mode, uid, gid, modifiedAtNs } = facts
   return { name, type, size: 0, mode, uid, gid, ...owners.of(uid, gid), modifiedAtSeconds: nearestSecond(modifiedAtNs) }
-}
-
-/** The block being assembled, and those that are full and wait to be yielded. */
-interface Blocks {
-  /** Room in the current block, at least one byte. */
-  room(): { readonly block: Uint8Array; readonly used: number; readonly room: number }
-  /** Says that `count` bytes of the room were filled. */
-  advance(count: number): void
-  bytes(bytes: Uint8Array): void
-  zeros(count: number): void
-  header(entry: TarEntry): void
-  full(): Generator<Uint8Array, void, undefined>
-  rest(): Uint8Array | undefined
-}
-
-function createBlocks(chunkBytes: number): Blocks {
-  const pool = createBlockPool(chunkBytes)
-  const waiting: Uint8Array[] = []
-  let block = pool.take()
-  let used = 0
-
-  const advance = (count: number): void => {
-    used += count
-    if (used < chunkBytes) return
-    waiting.push(block)
-    block = pool.take()
-    used = 0
-  }
-  const bytes = (source: Uint8Array): void => {
-    for (let at = 0; at < source.length;) {
-      const count = Math.min(chunkBytes - used, source.length - at)
-      block.set(source.subarray(at, at + count), used)
-      at += count
-      advance(count)
-    }
-  }
-  return {
-    room: () => ({ block, used, room: chunkBytes - used }),
-    advance,
-    bytes,
-    zeros(count) {
-      for (let left = count; left > 0;) {
-        const part = Math.min(chunkBytes - used, left)
-        block.fill(0, used, used + part)
-        left -= part
-        advance(part)
-      }
-    },
-    header(entry) {
-      const written = chunkBytes - used >= 512 ? writeTarHeader(entry, block, used) : 0
-      if (written > 0) advance(written)
-      else bytes(encodeTarHeader(entry))
-    },
-    *full() {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) yield next
-    },
-    rest: () => (used === 0 ? undefined : block.subarray(0, used)),
-  }
 }
