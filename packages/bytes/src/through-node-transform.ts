@@ -4,9 +4,14 @@ import type { ByteSource } from './byte-source.ts'
 /**
  * Runs a source through a Node transform such as those of `node:zlib`, feeding it while its output is consumed, so
  * that the transform's own thread works concurrently. The transform is made on the first pull and destroyed at the
- * end, whatever the end is; an error of the source wins over the error it causes in the transform.
+ * end, whatever the end is; an error of the source wins over the error it causes in the transform. `onTaken` is called with every
+ * chunk that the transform has done with: for one that always reads to the end of what it is given, `giveBack` may be that.
  */
-export async function* throughNodeTransform(source: ByteSource, create: () => Transform): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* throughNodeTransform(
+  source: ByteSource,
+  create: () => Transform,
+  onTaken?: (chunk: Uint8Array) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const transform = create()
   let sourceFailure: { readonly error: unknown } | undefined
   let closed = false
@@ -17,7 +22,12 @@ export async function* throughNodeTransform(source: ByteSource, create: () => Tr
     try {
       for await (const chunk of source) {
         if (closed) return
-        taken = new Promise((resolve) => transform.write(chunk, () => resolve()))
+        taken = new Promise((resolve) =>
+          transform.write(chunk, (error) => {
+            if (error === null || error === undefined) onTaken?.(chunk)
+            resolve()
+          }),
+        )
         if (transform.writableNeedDrain) await drained(transform)
         if (closed) return
       }

@@ -22,7 +22,7 @@ export interface CodecOptions {
   readonly level?: number
   /** Blocks being compressed or decompressed at once, for codecs that work by the block. */
   readonly blocksInFlight?: number
-  /** Bytes of content in one block, for codecs that work by the block. */
+  /** Bytes of content in one block, or handed to the codec at once where it does not work by the block. */
   readonly blockBytes?: number
 }
 

@@ -1,4 +1,5 @@
 import { CHUNK_BYTES } from '@waltz/bytes'
+import { Fault } from '@waltz/errors'
 
 /** What every engine of `node:zlib` is made with. */
 export interface EngineOptions {
@@ -11,3 +12,24 @@ export interface EngineOptions {
  * input chunks, so that the source is read while the engine works.
  */
 export const engineOptions: EngineOptions = { chunkSize: CHUNK_BYTES, writableHighWaterMark: 2 * CHUNK_BYTES }
+
+/**
+ * What an engine that compresses is made with, for chunks of `blockBytes`: room for as much output, so that one trip to the thread
+ * pool does for a chunk, and for one chunk besides the one in work.
+ */
+export function compressorOptions(blockBytes: number): EngineOptions {
+  return { chunkSize: blockBytes, writableHighWaterMark: 2 * blockBytes }
+}
+
+/** A number of bytes that chunks can have. @throws Fault `invalid` `CODEC_OPTION_INVALID` for others. */
+export function checkBlockBytes(blockBytes: number): number {
+  if (Number.isInteger(blockBytes) && blockBytes >= LEAST_BLOCK_BYTES && blockBytes <= MOST_BLOCK_BYTES) return blockBytes
+  throw new Fault(
+    'invalid',
+    'CODEC_OPTION_INVALID',
+    `${blockBytes} bytes cannot be compressed at once: it must be an integer from ${LEAST_BLOCK_BYTES} to ${MOST_BLOCK_BYTES}`,
+  )
+}
+
+const LEAST_BLOCK_BYTES = 65_536
+const MOST_BLOCK_BYTES = 16_777_216

@@ -14,7 +14,7 @@ const CODECS: readonly KnownCodec[] = [
   { name: 'gzip', extension: 'gz', writable: false, open: async () => (await import('./gzip.ts')).gzip() },
   { name: 'brotli', extension: 'br', writable: true, open: async (options) => (await import('./brotli.ts')).brotli(options) },
   { name: 'zstd', extension: 'zst', writable: true, open: async (options) => (await import('./zstd.ts')).zstd(options) },
-  { name: 'none', extension: '', writable: true, open: async () => (await import('./none.ts')).none() },
+  { name: 'none', extension: '', writable: true, open: async (options) => (await import('./none.ts')).none(options) },
 ]
 
 /** Formats of WAL-G that cannot be read here yet: the name, and how to make the object readable. */
