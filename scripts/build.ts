@@ -1,7 +1,8 @@
 /**
  * Makes `dist/`, a folder that holds everything the command needs but Node itself and can be moved anywhere:
  * `dist/waltz` (the executable), `dist/lib` (the program, split so that a run loads what it uses, and once more in one
- * file for the WAL commands) and `dist/node_modules` (packages with native code). `--out FOLDER` makes it elsewhere.
+ * file for the WAL commands, with the code that V8 makes of it) and `dist/node_modules` (packages with native code).
+ * `--out FOLDER` makes it elsewhere.
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -17,6 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -66,6 +68,7 @@ try {
   for (const [name, owner] of Object.entries(native)) copyNative(name, join(root, owner))
   cpSync(join(root, 'apps/cli/launcher/waltz'), join(making, 'waltz'))
   cpSync(join(root, 'apps/cli/launcher/launch.cjs'), join(making, 'lib/launch.cjs'))
+  warmUp()
   writeFileSync(
     join(making, 'package.json'),
     `${JSON.stringify({ name: 'waltz', version, type: 'module', private: true }, undefined, 2)}\n`,
@@ -101,6 +104,7 @@ async function bundle(): Promise<void> {
 /**
  * `lib/wal.cjs`: the same program, with what the WAL commands need in one file. A server runs them for every segment, and
  * Node takes longer to find twenty small modules than to read this one. All else is left to the `chunks`, by source file.
+ * Two of Node's own modules that take long to load are replaced by what is used of them.
  */
 async function bundleWal(chunks: ReadonlyMap<string, string>): Promise<void> {
   const resolveHere = Symbol('asked by this plugin')
@@ -114,6 +118,9 @@ async function bundleWal(chunks: ReadonlyMap<string, string>): Promise<void> {
       {
         name: 'chunks-stay-outside',
         setup(plugins) {
+          plugins.onResolve({ filter: /^node:(fs|timers)\/promises$/ }, ({ path }) => {
+            return { path: join(root, 'apps/cli/launcher', `${path.slice('node:'.length).replace('/', '-')}.ts`) }
+          })
           plugins.onResolve({ filter: /./ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
             if (kind !== 'dynamic-import' || pluginData === resolveHere) return undefined
             const found = await plugins.resolve(path, { kind, importer, resolveDir, pluginData: resolveHere })
@@ -130,6 +137,21 @@ async function bundleWal(chunks: ReadonlyMap<string, string>): Promise<void> {
   const inside = new Set(Object.keys(metafile.inputs))
   const gone = neededByWal.filter((source) => !inside.has(source))
   if (gone.length > 0) throw new Error(`not part of the WAL commands any more: ${gone.join(', ')}`)
+  // Nothing starts this file by its name, and what is compiled as a script may not begin with such a line.
+  const path = join(making, 'lib/wal.cjs')
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/^#!.*\n/, ''))
+}
+
+/**
+ * `lib/wal.cache`: see launch.cjs. Made by the Node that builds; another version compiles `wal.cjs` anew with every run,
+ * which costs ten milliseconds.
+ */
+function warmUp(): void {
+  const script = readFileSync(join(making, 'waltz'), 'utf8')
+  const flags = /^"\$node" ((?:--\S+ )+)"\$here\/lib\/launch\.cjs"/m.exec(script)?.[1]?.trim().split(' ')
+  if (flags === undefined) throw new Error('the script waltz does not start Node in the way that is looked for here')
+  const env = { PATH: process.env['PATH'] ?? '', TMPDIR: tmpdir(), WALG_LOG_LEVEL: 'ERROR' }
+  execFileSync(process.execPath, [...flags, join(root, 'apps/cli/launcher/warm-up.cjs'), join(making, 'lib')], { stdio: 'inherit', env })
 }
 
 function commit(): string {
@@ -144,7 +166,7 @@ function commit(): string {
 
 /**
  * Copies a package with native code: its description, the binary package that was installed for this machine, and in
- * place of its own loader, which probes the system for a page and may start a program, one that loads that binary.
+ * place of its own loader, which probes the system for a page and may start a program, two lines that load that binary.
  */
 function copyNative(name: string, from: string): void {
   const source = locate(name, from)
@@ -157,14 +179,18 @@ function copyNative(name: string, from: string): void {
   if (binary === undefined || others.length > 0) throw new Error(`${name} needs one binary package, not ${[binary, ...others].join(', ')}`)
   const binarySource = locate(binary, source) ?? ''
   cpSync(binarySource, join(making, 'node_modules', binary), { recursive: true, dereference: true })
-  const require = createRequire(import.meta.url)
-  const exported = Object.keys(require(source) as object).filter((key) => key in (require(binarySource) as object))
+  const binaryFile = (JSON.parse(readFileSync(join(binarySource, 'package.json'), 'utf8')) as { readonly main: string }).main
   const target = join(making, 'node_modules', name)
   mkdirSync(target, { recursive: true })
   for (const file of readdirSync(source).filter((entry) => /^(package\.json|license.*)$/i.test(entry)))
     cpSync(join(source, file), join(target, file))
-  const lines = [`const binary = require('${binary}')`, ...exported.map((key) => `exports.${key} = binary.${key}`)]
-  writeFileSync(join(target, manifest.main), `${lines.join('\n')}\n`)
+  if (manifest.main !== 'index.js') throw new Error(`${name} begins with ${manifest.main}, where launch.cjs looks for index.js`)
+  const path = relative(target, join(making, 'node_modules', binary, binaryFile))
+  const require = createRequire(import.meta.url)
+  const exported = Object.keys(require(source) as object).filter((key) => key in (require(binarySource) as object))
+  // The second line is for Node's search for the names that a module may import; it does not run.
+  const lines = [`process.dlopen(module, __dirname + '/${path}')`, `0 && (module.exports = { ${exported.join(', ')} })`]
+  writeFileSync(join(target, 'index.js'), `${lines.join('\n')}\n`)
 }
 
 function locate(name: string, from: string): string | undefined {

@@ -31,13 +31,17 @@ export type Request =
       readonly settingFlags: Readonly<Record<string, string>>
     }
 
-/** Every flag that stands for a setting, by flag name (CMD 1.2). */
-const settingFlagNames: ReadonlyMap<string, string> = new Map(
-  Object.values<SettingRow>(settingsTable)
-    .filter((row) => row.flag !== false)
-    .flatMap(namesOf)
-    .map((name) => [flagNameOf(name), name]),
-)
+let flagNames: ReadonlyMap<string, string> | undefined
+/** Every flag that stands for a setting, by flag name (CMD 1.2). Made for the first flag: most command lines of a server have none. */
+function settingFlagNames(): ReadonlyMap<string, string> {
+  flagNames ??= new Map(
+    Object.values<SettingRow>(settingsTable)
+      .filter((row) => row.flag !== false)
+      .flatMap(namesOf)
+      .map((name) => [flagNameOf(name), name]),
+  )
+  return flagNames
+}
 
 /** The words of a command line that are no flags, flags of any command skipped with their values. */
 export function wordsOf(argv: readonly string[], commands: readonly CommandDefinition[]): readonly string[] {
@@ -85,12 +89,12 @@ function lookUpIn(flags: readonly FlagDefinition[]): FlagLookUp {
 }
 
 function settingFlag(name: string): FlagShape | undefined {
-  return settingFlagNames.has(name) ? { name, type: 'string' } : undefined
+  return settingFlagNames().has(name) ? { name, type: 'string' } : undefined
 }
 
 function refuseUnknown(command: CommandDefinition | undefined): (name: string, written: string) => never {
   return (name, written) => {
-    const near = nearestName(name, [...[...(command?.flags ?? []), ...globalFlags].map((flag) => flag.name), ...settingFlagNames.keys()])
+    const near = nearestName(name, [...[...(command?.flags ?? []), ...globalFlags].map((flag) => flag.name), ...settingFlagNames().keys()])
     const hint = written.startsWith('--') && near !== undefined ? `did you mean --${near}?` : undefined
     throw usageFault(`unknown flag ${written}`, { command: command?.name, hint })
   }
@@ -117,7 +121,7 @@ function splitFlags(
   const ofCommand: [name: string, value: string][] = []
   for (const [name, value] of parsed.flags) {
     const own = command.flags.find((flag) => flag.name === name)
-    const setting = settingFlagNames.get(name)
+    const setting = settingFlagNames().get(name)
     if (own === undefined && setting !== undefined) {
       settingFlags[setting] = String(value)
       continue

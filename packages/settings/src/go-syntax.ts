@@ -47,7 +47,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 }
 
-const DURATION = /^[+-]?((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$/
+const DURATION = /^[+-]?((\d+(\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/
 
 /** Reads a duration as Go does (`300ms`, `1h30m`, a bare `0`) and gives milliseconds. Undefined for other texts. */
 export function parseGoDuration(text: string): number | undefined {
@@ -55,7 +55,7 @@ export function parseGoDuration(text: string): number | undefined {
   if (/^[+-]?0$/.test(trimmed)) return 0
   if (!DURATION.test(trimmed)) return undefined
   let totalMs = 0
-  for (const [, amount, unit] of trimmed.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
+  for (const [, amount, unit] of trimmed.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g)) {
     totalMs += Number(amount) * (UNIT_MS[unit ?? ''] ?? Number.NaN)
   }
   return trimmed.startsWith('-') ? -totalMs : totalMs

@@ -107,6 +107,12 @@ export function namesOf(row: SettingRow): readonly string[] {
   return [row.name, ...prefixed, ...(row.aliases ?? [])]
 }
 
+/** Whether any spelling of a row is among these names. */
+export function isNamed(row: SettingRow, names: ReadonlySet<string>): boolean {
+  if (names.has(row.name)) return true
+  return (row.prefixedSpellings === true || row.aliases !== undefined) && namesOf(row).some((name) => names.has(name))
+}
+
 /** The flag that stands for a setting's name, without dashes in front: `WALG_S3_PREFIX` is `walg-s3-prefix` (CMD 1.2). */
 export function flagNameOf(settingName: string): string {
   return settingName.toLowerCase().replaceAll('_', '-')

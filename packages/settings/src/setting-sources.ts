@@ -1,4 +1,4 @@
-import { flagNameOf, namesOf, type SettingRow } from './setting-row.ts'
+import { flagNameOf, isNamed, namesOf, type SettingRow } from './setting-row.ts'
 
 /** A value of a config file: numbers and booleans as the text that stood there, tables as objects. */
 export type ConfigValue = string | readonly ConfigValue[] | { readonly [key: string]: ConfigValue }
@@ -40,13 +40,19 @@ export interface SourceIndex {
   /** Every value under any spelling of the row, in the order of their strength. */
   findAll(row: SettingRow): readonly FoundValue[]
   readonly fileKeys: readonly string[]
+  /** Names that a row was found by, so far. */
+  readonly found: ReadonlySet<string>
 }
+
+const NOTHING: readonly FoundValue[] = []
 
 /** Prepares sources for look-ups: file keys without regard to case. */
 export function indexSources(sources: SettingSources): SourceIndex {
   const fileValues = new Map(Object.entries(sources.file?.values ?? {}).map(([key, value]) => [key.toUpperCase(), value]))
   const path = sources.file?.path ?? ''
+  const found = new Set<string>()
   const lookUp = (name: string): FoundValue | undefined => {
+    if (given.has(name)) found.add(name)
     const flag = sources.flags?.[name]
     if (flag !== undefined) return { raw: flag, origin: { source: 'flag', name, where: `flag --${flagNameOf(name)}` } }
     const variable = sources.environment?.[name]
@@ -54,9 +60,13 @@ export function indexSources(sources: SettingSources): SourceIndex {
     const fromFile = fileValues.get(name)
     return fromFile === undefined ? undefined : { raw: fromFile, origin: { source: 'file', name, where: path } }
   }
+  const given = new Set([...Object.keys(sources.flags ?? {}), ...Object.keys(sources.environment ?? {}), ...fileValues.keys()])
+  // Nearly every row is in no source, and there are hundreds.
   const findAll = (row: SettingRow): readonly FoundValue[] =>
-    namesOf(row)
-      .map(lookUp)
-      .filter((found) => found !== undefined)
-  return { find: (row) => findAll(row)[0], findAll, fileKeys: [...fileValues.keys()] }
+    isNamed(row, given)
+      ? namesOf(row)
+          .map(lookUp)
+          .filter((found) => found !== undefined)
+      : NOTHING
+  return { find: (row) => findAll(row)[0], findAll, fileKeys: [...fileValues.keys()], found }
 }

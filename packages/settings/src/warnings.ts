@@ -66,12 +66,14 @@ export function overruledWarnings(all: readonly FoundValue[]): readonly SettingW
 
 /** Warnings for names that no row has: our own prefixes in flags and environment, every key of the config file. */
 export function unknownNameWarnings(table: SettingRows, sources: SettingSources, index: SourceIndex): readonly SettingWarning[] {
-  const known = new Set(Object.values(table).flatMap(namesOf))
+  let all: ReadonlySet<string> | undefined
+  const known = (): ReadonlySet<string> => (all ??= new Set(Object.values(table).flatMap(namesOf)))
+  const isKnown = (name: string): boolean => index.found.has(name) || known().has(name)
   const warn = (name: string, where: string): SettingWarning => {
     if (OF_OTHER_DATABASES.test(name)) {
       return { kind: 'no-effect', name, message: `${name} (${where}) belongs to another database; it has no effect here` }
     }
-    const nearest = nearestName(name, known)
+    const nearest = nearestName(name, known())
     if (nearest === undefined) return { kind: 'unknown', name, message: `${name} (${where}) is not a setting` }
     return { kind: 'unknown', name, nearest, message: `${name} (${where}) is not a setting. Did you mean ${nearest}?` }
   }
@@ -80,8 +82,8 @@ export function unknownNameWarnings(table: SettingRows, sources: SettingSources,
     .filter(([name, value]) => OWN_PREFIX.test(name) && value !== undefined && value !== '')
     .map(([name]) => name)
   return [
-    ...flags.filter((name) => !known.has(name)).map((name) => warn(name, 'flag')),
-    ...variables.filter((name) => !known.has(name)).map((name) => warn(name, 'environment')),
-    ...index.fileKeys.filter((name) => !known.has(name)).map((name) => warn(name, sources.file?.path ?? 'file')),
+    ...flags.filter((name) => !isKnown(name)).map((name) => warn(name, 'flag')),
+    ...variables.filter((name) => !isKnown(name)).map((name) => warn(name, 'environment')),
+    ...index.fileKeys.filter((name) => !isKnown(name)).map((name) => warn(name, sources.file?.path ?? 'file')),
   ]
 }

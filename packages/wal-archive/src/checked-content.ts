@@ -1,9 +1,9 @@
-import { CHUNK_BYTES, coalesce, type ByteSource } from '@waltz/bytes'
+import { CHUNK_BYTES, coalesce, concatBytes, type ByteSource } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import { classifyWalFileName, type TimelineId, type WalFileName } from '@waltz/pg-structures'
 import type { ArchiveContext } from './context.ts'
 import { openRecordsCheck, type NamedSegment, type RecordsCheck } from './segment-records.ts'
-import { judgeSegmentStart } from './segment-start.ts'
+import { judgeSegmentStart, SEGMENT_START_BYTES } from './segment-start.ts'
 import { wrongContent } from './stored-start.ts'
 import { HISTORY_LIMIT_BYTES, judgeHistory } from './timeline-files.ts'
 
@@ -44,7 +44,8 @@ async function* checkedSegment(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let gate: SegmentGate | undefined
   let seen = 0
-  for await (const chunk of coalesce(file.source, CHUNK_BYTES)) {
+  // Whole pages for those who look at records; all else passes as the codec yields it.
+  for await (const chunk of file.damageDetected ? withWholeStart(file.source) : coalesce(file.source, CHUNK_BYTES)) {
     gate ??= await openGate(context, { file, named, head: chunk })
     seen += chunk.length
     if (seen > gate.segmentBytes) throw wrong(file.name, `it has more than the ${gate.segmentBytes} bytes of a segment`)
@@ -54,6 +55,22 @@ async function* checkedSegment(
   if (gate === undefined) throw wrong(file.name, 'it is empty')
   if (seen !== gate.segmentBytes) throw wrong(file.name, `it has ${seen} bytes, a segment has ${gate.segmentBytes}`)
   gate.records?.finish()
+}
+
+/** The same bytes, with the first chunk long enough for what is read at the start of a segment, where there are so many. */
+async function* withWholeStart(source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+  let start: Uint8Array | undefined
+  let started = false
+  for await (const chunk of source) {
+    if (started) {
+      yield chunk
+      continue
+    }
+    start = start === undefined ? chunk : concatBytes([start, chunk])
+    started = start.length >= SEGMENT_START_BYTES
+    if (started) yield start
+  }
+  if (!started && start !== undefined) yield start
 }
 
 async function openGate(

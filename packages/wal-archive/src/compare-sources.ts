@@ -1,37 +1,55 @@
-import type { ByteSource } from '@waltz/bytes'
+import { giveBack, type ByteSource } from '@waltz/bytes'
 
 /**
  * Whether two sources yield the same bytes, however they are cut into chunks. Stops at the first difference, holds one
- * chunk of each, and closes both.
+ * chunk of each, which it gives back when it is compared, and closes both.
  */
 export async function sameBytes(left: ByteSource, right: ByteSource): Promise<boolean> {
-  const a = left[Symbol.asyncIterator]()
-  const b = right[Symbol.asyncIterator]()
+  const a = createSide(left)
+  const b = createSide(right)
   try {
-    let fromA: Uint8Array = new Uint8Array(0)
-    let fromB: Uint8Array = new Uint8Array(0)
     for (;;) {
-      const nextA = fromA.length > 0 ? fromA : await nextChunk(a)
-      const nextB = fromB.length > 0 ? fromB : await nextChunk(b)
-      if (nextA === undefined || nextB === undefined) return nextA === nextB
-      const length = Math.min(nextA.length, nextB.length)
-      if (!equal(nextA, nextB, length)) return false
-      fromA = nextA.subarray(length)
-      fromB = nextB.subarray(length)
+      const [hasA, hasB] = await Promise.all([a.fetch(), b.fetch()])
+      if (!hasA || !hasB) return hasA === hasB
+      const length = Math.min(a.rest().length, b.rest().length)
+      if (Buffer.compare(a.rest().subarray(0, length), b.rest().subarray(0, length)) !== 0) return false
+      a.advance(length)
+      b.advance(length)
     }
   } finally {
-    await Promise.allSettled([a.return?.(), b.return?.()])
+    await Promise.allSettled([a.close(), b.close()])
   }
 }
 
-async function nextChunk(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
-  for (;;) {
-    const { done, value } = await iterator.next()
-    if (done === true) return undefined
-    if (value.length > 0) return value
-  }
+/** One of the two sources, and the chunk of it that is being compared. */
+interface Side {
+  /** Makes sure that there is something to compare; false at the end. */
+  fetch(): Promise<boolean>
+  rest(): Uint8Array
+  advance(length: number): void
+  close(): Promise<unknown>
 }
 
-function equal(a: Uint8Array, b: Uint8Array, length: number): boolean {
-  return Buffer.compare(a.subarray(0, length), b.subarray(0, length)) === 0
+const NOTHING = new Uint8Array(0)
+
+function createSide(source: ByteSource): Side {
+  const iterator = source[Symbol.asyncIterator]()
+  let chunk: Uint8Array = NOTHING
+  let rest: Uint8Array = NOTHING
+  return {
+    async fetch() {
+      while (rest.length === 0) {
+        giveBack(chunk)
+        chunk = NOTHING
+        const next = await iterator.next()
+        if (next.done === true) return false
+        chunk = next.value
+        rest = chunk
+      }
+      return true
+    },
+    rest: () => rest,
+    advance: (length) => void (rest = rest.subarray(length)),
+    close: async () => iterator.return?.(),
+  }
 }

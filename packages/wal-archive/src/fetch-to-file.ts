@@ -1,6 +1,6 @@
 import { open, readdir, realpath, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { ByteSource } from '@waltz/bytes'
+import { giveBack, type ByteSource } from '@waltz/bytes'
 import { Fault, isFault, throwIfAborted } from '@waltz/errors'
 import { checkedContent } from './checked-content.ts'
 import type { ArchiveContext } from './context.ts'
@@ -26,7 +26,14 @@ export interface FetchedToFile {
 /** A temporary file this old belongs to nobody any more. */
 const ABANDONED_MS = 600_000
 
-/** Fetches a file, checked, synced and under its final name only when whole. See `WalArchive.fetchToFile`. */
+/**
+ * What a server calls a file that it has asked for until it has looked at it. It syncs the file itself before it gives it its name,
+ * and the folder afterwards (durable_rename in KeepFileRestoredFromArchive, xlogarchive.c; in every release since March 2016, 9.1 to
+ * 9.5 in their minor releases of then), and removes what has one of these names before it asks for the next.
+ */
+const SYNCED_BY_SERVER: ReadonlySet<string> = new Set(['RECOVERYXLOG', 'RECOVERYHISTORY'])
+
+/** Fetches a file, checked, durable and under its final name only when whole. See `WalArchive.fetchToFile`. */
 export async function fetchWalToFile(context: ArchiveContext, request: FetchToFileRequest): Promise<FetchedToFile> {
   const { name, signal } = request
   const destination = await resolveDestination(request.destination)
@@ -34,13 +41,14 @@ export async function fetchWalToFile(context: ArchiveContext, request: FetchToFi
   const content = checkedContent(context, { ...opened, name, signal })
   const temporary = `${destination}${TEMPORARY_MARK}${request.unique}`
   await removeAbandoned(context, destination)
+  const durable = !SYNCED_BY_SERVER.has(basename(request.destination))
   try {
-    const bytes = await writeSynced(temporary, content, signal)
+    const bytes = await writeFile(temporary, content, { durable, signal })
     await local(destination, () => rename(temporary, destination))
-    await local(destination, () => syncFolder(dirname(destination)))
+    if (durable) await local(destination, () => syncFolder(dirname(destination)))
     return { storedName: opened.storedName, bytes }
   } catch (error) {
-    await unlink(temporary).catch(() => undefined)
+    await unlinkQuietly(temporary)
     throw error
   }
 }
@@ -58,28 +66,48 @@ async function resolveDestination(destination: string): Promise<string> {
   throw new Fault('invalid', 'WAL_DESTINATION', `${destination} is a directory`, { hint: 'give the path of a file: %p of restore_command' })
 }
 
-async function writeSynced(path: string, content: ByteSource, signal: AbortSignal | undefined): Promise<number> {
+interface WriteOptions {
+  /** Whether the bytes have to be on disk afterwards. */
+  readonly durable: boolean
+  readonly signal: AbortSignal | undefined
+}
+
+async function writeFile(path: string, content: ByteSource, { durable, signal }: WriteOptions): Promise<number> {
   const file = await local(path, () => open(path, 'wx'))
   try {
-    const bytes = await writeAll(path, file, content, signal)
-    await local(path, () => file.sync())
+    const bytes = await local(path, () => writeAll(file, content, signal))
+    if (durable) await local(path, () => file.sync())
+    // A network file system may say only here that it had no room.
+    await local(path, () => file.close())
     return bytes
   } finally {
     await file.close()
   }
 }
 
-async function writeAll(path: string, file: FileHandle, content: ByteSource, signal: AbortSignal | undefined): Promise<number> {
+/** Each chunk is written while the next is decoded. */
+async function writeAll(file: FileHandle, content: ByteSource, signal: AbortSignal | undefined): Promise<number> {
   let bytes = 0
-  for await (const chunk of content) {
-    throwIfAborted(signal)
-    for (let at = 0; at < chunk.length;) {
-      const { bytesWritten } = await local(path, () => file.write(chunk, at))
-      at += bytesWritten
+  let writing: Promise<void> = Promise.resolve()
+  try {
+    for await (const chunk of content) {
+      await writing
+      throwIfAborted(signal)
+      writing = writeChunk(file, chunk)
+      writing.catch(() => undefined) // thrown where it is waited for
+      bytes += chunk.length
     }
-    bytes += chunk.length
+    await writing
+    return bytes
+  } catch (error) {
+    await writing.catch(() => undefined) // the file must not be closed under a running write
+    throw error
   }
-  return bytes
+}
+
+async function writeChunk(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten
+  giveBack(chunk)
 }
 
 async function syncFolder(folder: string): Promise<void> {
@@ -100,8 +128,13 @@ async function removeAbandoned(context: ArchiveContext, destination: string): Pr
     if (!name.startsWith(prefix)) continue
     const path = join(folder, name)
     const found = await stat(path).catch(() => undefined)
-    if (found !== undefined && found.mtimeMs < oldest) await unlink(path).catch(() => undefined)
+    if (found !== undefined && found.mtimeMs < oldest) await unlinkQuietly(path)
   }
+}
+
+/** What stays is removed by a later fetch. */
+async function unlinkQuietly(path: string): Promise<void> {
+  await unlink(path).catch(() => undefined)
 }
 
 async function local<Result>(path: string, run: () => Promise<Result>): Promise<Result> {

@@ -7,8 +7,9 @@ import { claimArchive } from './cluster-fence.ts'
 import { sameBytes } from './compare-sources.ts'
 import { callOptions, type ArchiveContext } from './context.ts'
 import { findReadable, type StoredFile } from './find-stored.ts'
+import type { WalReadWish } from './local-wal.ts'
 import { openIfStored } from './open-stored.ts'
-import { judgeSegmentStart, readSegmentHead } from './segment-start.ts'
+import { judgeSegmentStart, readSegmentHead, SEGMENT_START_BYTES } from './segment-start.ts'
 
 /** Options of a push. */
 export interface PushOptions {
@@ -20,10 +21,13 @@ export interface PushOptions {
 /** What a push did. `already-stored`: the archive held these bytes before. */
 export type PushOutcome = 'stored' | 'already-stored'
 
+/** Gives the bytes of a file from the beginning, with each call anew. It may heed the wish or not. */
+export type WalBody = (wish?: WalReadWish) => ByteSource
+
 /** A file on its way into the archive. */
 interface Push {
   readonly name: string
-  readonly body: () => ByteSource
+  readonly body: WalBody
   readonly size: number
   readonly signal: AbortSignal | undefined
 }
@@ -32,12 +36,7 @@ const DEFAULT_ATTEMPTS = 3
 const FIRST_PAUSE_MS = 500
 
 /** Archives one file. See `WalArchive.push`. */
-export async function pushWal(
-  context: ArchiveContext,
-  name: string,
-  body: () => ByteSource,
-  { size, signal }: PushOptions,
-): Promise<PushOutcome> {
+export async function pushWal(context: ArchiveContext, name: string, body: WalBody, { size, signal }: PushOptions): Promise<PushOutcome> {
   checkArchivedName(name, context.format)
   throwIfAborted(signal)
   const push: Push = { name, body, size, signal }
@@ -73,7 +72,8 @@ async function judgeLocalFile(context: ArchiveContext, { name, body, size }: Pus
     })
   }
   const systemIdentifier = context.expectedSystemIdentifier
-  return judgeSegmentStart(await readSegmentHead(body()), { name, fileBytes: size, systemIdentifier, fault }).systemIdentifier
+  return judgeSegmentStart(await readSegmentHead(body({ bytes: SEGMENT_START_BYTES })), { name, fileBytes: size, systemIdentifier, fault })
+    .systemIdentifier
 }
 
 async function storeUnlessStored(context: ArchiveContext, push: Push): Promise<PushOutcome> {
@@ -100,7 +100,7 @@ async function store(context: ArchiveContext, push: Push): Promise<PushOutcome> 
 
 async function put(context: ArchiveContext, push: Push, onlyIfAbsent: boolean): Promise<PushOutcome> {
   const storedName = context.format.nameFor(push.name)
-  const sealed = context.format.seal(exactly(push))
+  const sealed = context.format.seal(exactly(context, push))
   const info = await context.store.put(walKey(storedName), sealed, { onlyIfAbsent, ...callOptions(push.signal) })
   context.report({ type: 'stored', name: push.name, storedName, storedBytes: info.size })
   return 'stored'
@@ -137,7 +137,7 @@ async function compareWithStored(context: ArchiveContext, push: Push, stored: re
 async function equalsStored(context: ArchiveContext, push: Push, storedName: string): Promise<boolean> {
   try {
     await using opened = await openIfStored(context, { name: push.name, storedName }, push.signal)
-    if (opened !== undefined) return await sameBytes(exactly(push), opened.source)
+    if (opened !== undefined) return await sameBytes(exactly(context, push), opened.source)
   } catch (error) {
     if (!isFault(error, 'corrupt') && !isFault(error, 'unsupported')) throw error
     throw new Fault('corrupt', 'WAL_STORED_DAMAGED', `${storedName} in ${context.store.location} cannot be read: ${error.message}`, {
@@ -153,9 +153,9 @@ async function equalsStored(context: ArchiveContext, push: Push, storedName: str
 }
 
 /** The local file, with its promised length enforced. */
-async function* exactly({ name, body, size }: Push): AsyncGenerator<Uint8Array, void, undefined> {
+async function* exactly({ format }: ArchiveContext, { name, body, size }: Push): AsyncGenerator<Uint8Array, void, undefined> {
   let seen = 0
-  for await (const chunk of body()) {
+  for await (const chunk of body({ chunkBytes: format.chunkBytes })) {
     seen += chunk.length
     if (seen > size) break
     yield chunk

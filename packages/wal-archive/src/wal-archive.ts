@@ -1,4 +1,3 @@
-import type { ByteSource } from '@waltz/bytes'
 import type { SegmentTimes, SystemIdentifier, TimelineHistory, TimelineId } from '@waltz/pg-structures'
 import { claimArchive } from './cluster-fence.ts'
 import { verifyContinuity, type WalContinuity } from './continuity.ts'
@@ -9,7 +8,7 @@ import { fetchWalToFile, type FetchedToFile, type FetchToFileRequest } from './f
 import { listArchive, summarizeTimelines, type ListOptions, type WalObject, type WalTimeline } from './list.ts'
 import type { OpenedWal } from './open-stored.ts'
 import type { WalArchiveOptions } from './options.ts'
-import { pushWal, type PushOptions, type PushOutcome } from './push.ts'
+import { pushWal, type PushOptions, type PushOutcome, type WalBody } from './push.ts'
 import { readSegmentTimes } from './segment-times.ts'
 import { readHistory } from './timeline-files.ts'
 
@@ -33,7 +32,7 @@ export interface WalArchive {
    * archive was made with `replace`), `conflict` `WAL_ARCHIVE_FOREIGN`, `invalid` `WAL_FILE_INVALID`, `invalid`
    * `WAL_NAME_INVALID`, `corrupt` `WAL_STORED_DAMAGED`, `unavailable` `WAL_FILE_CHANGED`.
    */
-  push(name: string, body: () => ByteSource, options: PushOptions): Promise<PushOutcome>
+  push(name: string, body: WalBody, options: PushOptions): Promise<PushOutcome>
 
   /**
    * Makes sure that the archive belongs to a cluster, and takes an archive without an owner into possession. Every push
@@ -53,7 +52,8 @@ export interface WalArchive {
   /**
    * Fetches into a file: under a temporary name beside it, checked (size, page header, cluster, histories; records too
    * where the stored form has no checksum), synced, renamed, the folder synced. Whatever happens, a file that is not
-   * whole never has the final name.
+   * whole never has the final name. Two names are not synced, because the server that asks for them does that itself:
+   * `RECOVERYXLOG` and `RECOVERYHISTORY`.
    * @throws Fault as `fetch`; `corrupt` `WAL_CONTENT_WRONG`; `WAL_DESTINATION` (`invalid`, `denied` or `unavailable`);
    * `unsupported` `WAL_CRC_UNAVAILABLE`.
    */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { decodeControlFile, type ControlFile, type SystemIdentifier, type TimelineId } from '@waltz/pg-structures'
@@ -36,7 +36,7 @@ export async function readLocalCluster({ io, log }: Invocation): Promise<LocalCl
 /** The server may be writing the file right now; a read that saw half of it is done again. */
 async function readControl(path: string): Promise<ControlFile> {
   for (let attempt = 1; ; attempt += 1) {
-    const control = decodeControlFile(await readFile(path))
+    const control = decodeControlFile(readFileSync(path))
     if (control.crcValid || attempt === ATTEMPTS) return control
     await delay(PAUSE_MS)
   }
