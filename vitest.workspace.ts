@@ -4,6 +4,7 @@ import { defineProject, type TestProjectConfiguration } from 'vitest/config'
 const root = new URL('.', import.meta.url)
 const members = ['packages', 'apps', 'tools']
   .flatMap((group) => readdirSync(new URL(group, root)).map((name) => `${group}/${name}`))
+  .concat('bench')
   .filter((path) => existsSync(new URL(`${path}/test`, root)))
 
 /** Workspace packages are tested from their sources. */

@@ -1,0 +1,187 @@
+/** The words of the harness: what a command, a peer, a workload and a result are. */
+import type { TemporaryFolder, TestCluster } from '@waltz/testkit'
+import type { BenchOptions } from './arguments.ts'
+import type { Progress } from './progress.ts'
+
+/** How the bytes of a backup are compressed, at the level that is named in `codecs.ts`. */
+export type CodecName = 'lz4' | 'zstd' | 'brotli' | 'none'
+
+/** A program with its arguments; nothing of the harness's own environment reaches it. */
+export interface Command {
+  readonly argv: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+/** One thing that is measured, and what surrounds it outside of the timing. */
+export interface Action {
+  readonly command: Command
+  /** Before every run: the target folder is removed, the repository emptied. */
+  prepare(): Promise<void> | void
+  /** Bytes that lie stored after a run. */
+  stored?(): number
+  /** Once, after the first run. @throws Error when what was made is not what it should be. */
+  check?(): Promise<void> | void
+}
+
+/** A server to back up, or a data directory whose server is stopped. */
+export interface BenchCluster {
+  readonly dataDirectory: string
+  readonly server: TestCluster
+  /** PGHOST, PGPORT, PGUSER, PGDATABASE. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** What a peer is given to make or restore a backup. `folder` belongs to this peer and this workload alone. */
+export interface BackupJob {
+  readonly cluster: BenchCluster
+  readonly codec: CodecName
+  readonly folder: string
+}
+
+/** Restores what the peer's own backup left in `folder`; `target` is where to. */
+export interface RestoreJob extends BackupJob {
+  readonly target: string
+}
+
+/** One segment in `pg_wal` of a stopped cluster; `fetched` is where a fetch puts it. */
+export interface WalJob extends BackupJob {
+  readonly segment: string
+  readonly fetched: string
+}
+
+/** Programs that the harness itself needs. */
+export interface Tools {
+  readonly node: string
+  /** The shipped folder. */
+  readonly distribution: string
+  /** Folder of PostgreSQL's client programs, where one is installed. */
+  readonly postgresBin: string | undefined
+}
+
+/** One row of the table of peers. Leaving an operation out, or answering undefined, means that the peer has none. */
+export interface Peer {
+  readonly name: string
+  /** Who syncs what, in one sentence. */
+  readonly durability: string
+  /** Debian packages that bring it; undefined when Debian has none. */
+  readonly debian: string | undefined
+  /** Its version and where it was found; undefined when it is absent. */
+  find(tools: Tools): FoundProgram | undefined
+  backup?(job: BackupJob, tools: Tools): Action | undefined
+  restore?(job: RestoreJob, tools: Tools): Action | undefined
+  push?(job: WalJob, tools: Tools): Action | undefined
+  fetch?(job: WalJob, tools: Tools): Action | undefined
+  /** Whatever shows how long it takes to start, with nothing to do. */
+  start?(folder: string, tools: Tools): Action | undefined
+}
+
+export interface FoundProgram {
+  readonly version: string
+  readonly path: string
+}
+
+/** A peer of this run: found, or absent. */
+export interface SeenPeer {
+  readonly peer: Peer
+  readonly found: FoundProgram | undefined
+}
+
+/** Everything a workload may use. */
+export interface Bench {
+  readonly options: BenchOptions
+  readonly folder: TemporaryFolder
+  readonly tools: Tools
+  readonly peers: readonly SeenPeer[]
+  readonly progress: Progress
+  readonly clusters: Clusters
+  /** Aborted when the run is to end early. */
+  readonly signal: AbortSignal
+}
+
+/** The clusters of a run, each made when it is first asked for. */
+export interface Clusters {
+  sized(bytes: number): Promise<BenchCluster>
+  relations(count: number): Promise<BenchCluster>
+  wal(): Promise<WalCluster>
+  /** Stops every server, by pid. */
+  stop(): Promise<void>
+}
+
+export type WalContent = 'mostly zero' | 'pgbench' | 'random'
+
+/** A stopped cluster with one segment of each kind. */
+export interface WalCluster extends BenchCluster {
+  readonly segments: Readonly<Record<WalContent, string>>
+}
+
+/** What a workload is, in words that targets look for. */
+export interface WorkloadFacts {
+  readonly suite: string
+  readonly operation: string
+  readonly codec?: CodecName
+  readonly bytes?: number
+  readonly content?: string
+}
+
+/** One comparison: every cell is run once per round. */
+export interface Workload extends WorkloadFacts {
+  readonly title: string
+  /** Name of the peer that ratios divide by. */
+  readonly against: string
+  readonly rounds: number
+  /** Rounds before those, which do not count. */
+  readonly warmUps: number
+  /** A guess, for the time left. */
+  readonly expectedSeconds: number
+  open(bench: Bench): Promise<OpenWorkload>
+}
+
+export interface OpenWorkload {
+  readonly cells: readonly Cell[]
+  /** Whose CPU time counts for the cells as well. */
+  readonly server: TestCluster | undefined
+  close(): Promise<void> | void
+}
+
+export interface Cell {
+  readonly peer: string
+  readonly action: Action
+}
+
+/** One row of the table of suites. */
+export interface Suite {
+  readonly name: string
+  readonly about: string
+  workloads(options: BenchOptions): readonly Workload[]
+}
+
+/** One run of one cell. */
+export interface Sample {
+  readonly wallMs: number
+  /** Of the tree and of the server. */
+  readonly cpuMs: number
+  readonly serverCpuMs: number
+  readonly peakRssBytes: number
+  /** CPU time that neither the cell, its server nor the harness used. */
+  readonly foreignCpuMs: number
+  /** Load average of one minute when the run began. */
+  readonly load: number
+}
+
+/** All runs of one cell. */
+export interface ResultRow extends WorkloadFacts {
+  readonly title: string
+  readonly against: string
+  readonly peer: string
+  readonly samples: readonly Sample[]
+  readonly storedBytes: number | undefined
+}
+
+/** What went wrong or was left out, for the reader of the figures. */
+export interface Remark {
+  readonly workload: string
+  readonly peer: string
+  readonly text: string
+  readonly failure: boolean
+}

@@ -1,0 +1,62 @@
+/** The report as text for a terminal, as Markdown and as JSON. */
+import { summarize } from '../statistics.ts'
+import {
+  absentLines,
+  environmentLine,
+  noiseLine,
+  peerTable,
+  ratioNote,
+  verdictLine,
+  verdictTable,
+  workloadTables,
+  type Report,
+} from './report.ts'
+import { markdownTable, plainTable } from './table.ts'
+
+const COLUMNS =
+  'CPU is that of the whole process tree and, in backups, of the server. Peak RSS is of the tree without the server, the most of all rounds. Foreign is how many cores others kept busy meanwhile.'
+
+export function renderPlain(report: Report): string {
+  const lines = [environmentLine(report), '']
+  for (const { title, table } of workloadTables(report.rows)) {
+    lines.push(`${title}  (${ratioNote(report.rows, title)})`, indent(plainTable(table)), '')
+  }
+  lines.push(`Targets: ${verdictLine(report.verdicts)}`, indent(plainTable(verdictTable(report.verdicts))), '', ...closing(report))
+  return `${lines.join('\n')}\n`
+}
+
+export function renderMarkdown(report: Report): string {
+  const lines = [
+    `Measured ${report.startedAt.slice(0, 10)} with \`${report.command}\`${report.quick ? ' (small data, few rounds: a look, not a proof)' : ''}: ${environmentLine(report)}.`,
+    '',
+    `### Targets: ${verdictLine(report.verdicts)}`,
+    '',
+    markdownTable(verdictTable(report.verdicts)),
+    '',
+    '### Figures',
+    '',
+    COLUMNS,
+    '',
+  ]
+  for (const { title, table } of workloadTables(report.rows)) {
+    lines.push(`#### ${title}`, '', `${ratioNote(report.rows, title)}.`, '', markdownTable(table), '')
+  }
+  lines.push('### Peers', '', markdownTable(peerTable(report.peers)), '', ...closing(report).map((line) => `- ${line.split('\n')[0]}`))
+  return `${lines.join('\n').trimEnd()}\n`
+}
+
+export function renderJson(report: Report): string {
+  const peers = report.peers.map(({ peer, found }) => ({ name: peer.name, durability: peer.durability, debian: peer.debian, found }))
+  const rows = report.rows.map((row) => ({ ...row, summary: summarize(row) }))
+  return `${JSON.stringify({ ...report, peers, rows }, undefined, 2)}\n`
+}
+
+function closing(report: Report): readonly string[] {
+  const failures = report.remarks.map(({ workload, peer, text }) => `${workload}, ${peer}: ${text}`)
+  const stopped = report.complete ? [] : ['The run was stopped before its end.']
+  return [noiseLine(report.rows), ...absentLines(report.peers), ...failures, ...stopped]
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, '  ')
+}

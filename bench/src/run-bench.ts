@@ -1,0 +1,102 @@
+/** One run from the first cluster to the report. */
+import type { TemporaryFolder } from '@waltz/testkit'
+import type { BenchOptions } from './arguments.ts'
+import { createClusters } from './clusters/clusters.ts'
+import { describeEnvironment, expectRoom } from './environment.ts'
+import { killMeasured } from './meter/measure.ts'
+import type { Bench, Remark, ResultRow, SeenPeer, Tools, Workload } from './model.ts'
+import { formatDuration, secondsLeft, type Progress } from './progress.ts'
+import type { Report } from './report/report.ts'
+import { runWorkload, shortLine } from './run-workload.ts'
+import { suites } from './suites/index.ts'
+import { judge } from './targets.ts'
+
+export interface RunOptions {
+  readonly options: BenchOptions
+  readonly folder: TemporaryFolder
+  readonly tools: Tools
+  readonly peers: readonly SeenPeer[]
+  readonly progress: Progress
+  readonly command: string
+  readonly now: () => Date
+}
+
+export interface BenchRun {
+  /** Settles when all servers are stopped. */
+  readonly report: Promise<Report>
+  /** Ends it early: what is measured is killed, servers are stopped. */
+  stop(): Promise<void>
+}
+
+/** Begins a run. */
+export function startBench(run: RunOptions): BenchRun {
+  const clusters = createClusters(run.folder, run.progress)
+  const ending = new AbortController()
+  const bench: Bench = { ...run, clusters, signal: ending.signal }
+  return {
+    report: measureAndStop(bench, run),
+    stop: async () => {
+      ending.abort()
+      killMeasured()
+      await clusters.stop()
+    },
+  }
+}
+
+async function measureAndStop(bench: Bench, run: RunOptions): Promise<Report> {
+  try {
+    return await measureAll(bench, run)
+  } finally {
+    await bench.clusters.stop()
+  }
+}
+
+async function measureAll(bench: Bench, run: RunOptions): Promise<Report> {
+  const { options, progress } = bench
+  expectRoom(bench.folder.path, options)
+  const startedAt = run.now()
+  const workloads = suites.filter(({ name }) => options.suites.includes(name)).flatMap((suite) => suite.workloads(options))
+  const rows: ResultRow[] = []
+  const remarks: Remark[] = []
+  const elapsed = (): number => (run.now().getTime() - startedAt.getTime()) / 1000
+  let done = 0
+  for (const [index, workload] of workloads.entries()) {
+    const left = sumOf(workloads.slice(index))
+    const advance = (part: number, text: string): void => {
+      const finished = workload.expectedSeconds * part
+      const rest = secondsLeft({ elapsed: elapsed(), expectedDone: done + finished, expectedLeft: left - finished })
+      progress.now(`[${index + 1}/${workloads.length}, about ${formatDuration(rest)} left] ${workload.title}, ${text}`)
+    }
+    advance(0, 'preparing')
+    try {
+      const result = await runWorkload(bench, workload, advance)
+      rows.push(...result.rows)
+      remarks.push(...result.remarks)
+      progress.say(`[${index + 1}/${workloads.length}] ${workload.title}`)
+      for (const row of result.rows) progress.say(shortLine(row))
+    } catch (error) {
+      if (bench.signal.aborted) break
+      const text = error instanceof Error ? error.message : String(error)
+      progress.say(`FAILED: ${workload.title}: ${text}`)
+      remarks.push({ workload: workload.title, peer: 'preparation', text, failure: true })
+    }
+    done += workload.expectedSeconds
+  }
+  return {
+    startedAt: startedAt.toISOString(),
+    seconds: elapsed(),
+    command: run.command,
+    quick: options.quick,
+    complete: !bench.signal.aborted,
+    environment: describeEnvironment(bench.folder.path),
+    server: 'PostgreSQL 15 from npm',
+    peers: bench.peers,
+    rows,
+    remarks,
+    verdicts: judge(rows),
+  }
+}
+
+function sumOf(workloads: readonly Workload[]): number {
+  return workloads.reduce((sum, workload) => sum + workload.expectedSeconds, 0)
+}
