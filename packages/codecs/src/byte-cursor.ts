@@ -1,6 +1,9 @@
-import { concatBytes, type ByteSource } from '@waltz/bytes'
+import { concatBytes, giveBack, lendBytes, type ByteSource } from '@waltz/bytes'
 
-/** Reads a source by count instead of by chunk. */
+/**
+ * Reads a source by count instead of by chunk. What it hands out may be given back: a chunk that was handed out in parts goes back
+ * to its lender when all of them did.
+ */
 export interface ByteCursor {
   /** Bytes handed out so far. */
   readonly offset: number
@@ -18,6 +21,7 @@ export function createByteCursor(source: ByteSource): ByteCursor {
   let waiting: Uint8Array[] = []
   let ended = false
   let offset = 0
+  let cut: CutChunk | undefined
   return {
     get offset() {
       return offset
@@ -32,12 +36,20 @@ export function createByteCursor(source: ByteSource): ByteCursor {
         ended = false
         chunk = next.value
       }
-      if (chunk.length > limit) {
-        waiting.unshift(chunk.subarray(limit))
-        chunk = chunk.subarray(0, limit)
+      if (chunk.length <= limit && cut?.rest !== chunk) {
+        offset += chunk.length
+        return chunk
       }
-      offset += chunk.length
-      return chunk
+      if (cut?.rest !== chunk) cut = { whole: chunk, rest: chunk, parts: 1 }
+      offset += Math.min(limit, chunk.length)
+      if (chunk.length <= limit) {
+        const last = cut
+        cut = undefined
+        return lendBytes(chunk, () => endPart(last))
+      }
+      cut.rest = chunk.subarray(limit)
+      waiting.unshift(cut.rest)
+      return lendPart(chunk.subarray(0, limit), cut)
     },
     unread(chunks) {
       waiting = [...chunks, ...waiting]
@@ -52,6 +64,25 @@ export function createByteCursor(source: ByteSource): ByteCursor {
   }
 }
 
+/** A chunk that is handed out in parts. */
+interface CutChunk {
+  readonly whole: Uint8Array
+  /** What was not handed out yet. */
+  rest: Uint8Array
+  /** Parts that were not given back, the rest among them. */
+  parts: number
+}
+
+function lendPart(part: Uint8Array, cut: CutChunk): Uint8Array {
+  cut.parts += 1
+  return lendBytes(part, () => endPart(cut))
+}
+
+function endPart(cut: CutChunk): void {
+  cut.parts -= 1
+  if (cut.parts === 0) giveBack(cut.whole)
+}
+
 /** Up to `count` bytes, fewer only at the end; a view into a chunk when they lie in one. */
 export async function takeBytes(cursor: ByteCursor, count: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
@@ -62,7 +93,10 @@ export async function takeBytes(cursor: ByteCursor, count: number): Promise<Uint
     parts.push(chunk)
     have += chunk.length
   }
-  return parts.length === 1 && parts[0] !== undefined ? parts[0] : concatBytes(parts)
+  if (parts.length === 1 && parts[0] !== undefined) return parts[0]
+  const joined = concatBytes(parts)
+  parts.forEach(giveBack)
+  return joined
 }
 
 /** Fills `target` from `start` on; false when the source ended before. */
@@ -73,6 +107,7 @@ export async function takeInto(cursor: ByteCursor, target: Uint8Array, start: nu
     if (chunk === undefined) return false
     target.set(chunk, at)
     at += chunk.length
+    giveBack(chunk)
   }
   return true
 }
@@ -84,6 +119,7 @@ export async function skipBytes(cursor: ByteCursor, count: number): Promise<bool
     const chunk = await cursor.next(left)
     if (chunk === undefined) return false
     left -= chunk.length
+    giveBack(chunk)
   }
   return true
 }

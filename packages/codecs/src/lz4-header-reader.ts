@@ -1,3 +1,4 @@
+import { giveBack } from '@waltz/bytes'
 import type { Fault } from '@waltz/errors'
 import { skipBytes, takeBytes, type ByteCursor } from './byte-cursor.ts'
 import { damagedFault, trailingFault, truncatedFault, unsupportedFormatFault, type CodecPlace } from './codec-faults.ts'
@@ -26,7 +27,10 @@ export async function readLz4FrameHeader(cursor: ByteCursor, framesBefore: numbe
       throw truncatedFault(place, 'a frame')
     }
     const magic = bytes.length === 4 ? uint32(bytes, 0) : undefined
-    if (magic === LZ4_MAGIC) return readDescriptor(cursor)
+    if (magic === LZ4_MAGIC) {
+      giveBack(bytes)
+      return readDescriptor(cursor)
+    }
     if (magic === undefined || !isSkippable(magic)) throw notAFrame(place, bytes, framesBefore)
     await skipFrame(cursor)
   }
@@ -45,7 +49,7 @@ function notAFrame(place: CodecPlace, bytes: Uint8Array, framesBefore: number): 
 }
 
 /** The little-endian number at `offset`. */
-export function uint32(bytes: Uint8Array, offset: number): number {
+function uint32(bytes: Uint8Array, offset: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(offset, true)
 }
 
@@ -59,10 +63,20 @@ export async function takeExactly(cursor: ByteCursor, count: number, what: strin
   return bytes
 }
 
+/**
+ * The next little-endian number of four bytes.
+ * @throws Fault `corrupt` `CODEC_TRUNCATED` naming `what`.
+ */
+export async function takeUint32(cursor: ByteCursor, what: string): Promise<number> {
+  const bytes = await takeExactly(cursor, 4, what)
+  const value = uint32(bytes, 0)
+  giveBack(bytes)
+  return value
+}
+
 async function skipFrame(cursor: ByteCursor): Promise<void> {
-  const size = await takeExactly(cursor, 4, 'the size of a skippable frame')
-  if (!(await skipBytes(cursor, uint32(size, 0))))
-    throw truncatedFault({ codec: 'lz4', offset: cursor.offset }, 'the rest of a skippable frame')
+  const size = await takeUint32(cursor, 'the size of a skippable frame')
+  if (!(await skipBytes(cursor, size))) throw truncatedFault({ codec: 'lz4', offset: cursor.offset }, 'the rest of a skippable frame')
 }
 
 async function readDescriptor(cursor: ByteCursor): Promise<Lz4FrameHeader> {
@@ -75,7 +89,10 @@ async function readDescriptor(cursor: ByteCursor): Promise<Lz4FrameHeader> {
   const descriptor = new Uint8Array(2 + sizeBytes + dictionaryBytes)
   descriptor.set(fixed)
   descriptor.set(rest.subarray(0, -1), 2)
-  if (rest.at(-1) !== lz4HeaderChecksum(descriptor)) throw damagedFault(place, 'the frame header does not match its checksum')
+  const checksum = rest.at(-1)
+  giveBack(fixed)
+  giveBack(rest)
+  if (checksum !== lz4HeaderChecksum(descriptor)) throw damagedFault(place, 'the frame header does not match its checksum')
   if ((flags & LZ4_FLAG.version) !== LZ4_FLAG.version1) throw unsupportedFormatFault(place, 'has another version of the frame format')
   if ((flags & LZ4_FLAG.reserved) !== 0 || (block & 0x8f) !== 0)
     throw unsupportedFormatFault(place, 'uses reserved bits of the frame header')

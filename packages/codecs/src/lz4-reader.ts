@@ -1,11 +1,11 @@
 import { Xxh32, xxh32 } from '@node-rs/xxhash'
-import { concatBytes, type ByteSource } from '@waltz/bytes'
+import { concatBytes, createBlockPool, giveBack, lendBytes, type BlockPool, type ByteSource } from '@waltz/bytes'
 import { uncompress } from 'lz4-napi'
 import { createByteCursor, takeInto, type ByteCursor } from './byte-cursor.ts'
 import { damagedFault, truncatedFault } from './codec-faults.ts'
 import { LZ4_STORED_BIT } from './lz4-frame.ts'
-import { readLz4FrameHeader, takeExactly, uint32, type Lz4FrameHeader } from './lz4-header-reader.ts'
-import { adoptNative, asBuffer, freeBytes } from './native-bytes.ts'
+import { readLz4FrameHeader, takeUint32, type Lz4FrameHeader } from './lz4-header-reader.ts'
+import { asBuffer, freeBytes } from './native-bytes.ts'
 import { orderedAhead } from './ordered-ahead.ts'
 
 /** How far a linked block may look back. */
@@ -15,62 +15,84 @@ const PREFIX_BYTES = 4
 /** No byte of an lz4 block makes more than this many bytes of content. */
 const MAX_EXPANSION = 255
 
+/** Shorter blocks get memory of their own: a consumer may keep many of them. */
+const SMALL_BLOCK_BYTES = 65_536
+/** Blocks that are being decoded hold no more content than this, where at least two of them are. */
+const MOST_BYTES_IN_FLIGHT = 8_388_608
+
 /** A frame being read: its header, and what is known of its content so far. */
 interface OpenFrame {
   readonly header: Lz4FrameHeader
   readonly checksum: Xxh32
+  /** For blocks as they lie in the frame. */
+  readonly pool: BlockPool
   contentBytes: number
   /** The last 64 KiB before the next block to decode; only for linked blocks. */
   window: Promise<Uint8Array>
 }
 
+/** A block behind a prefix, in `memory` that is to be given back. */
+interface Lz4Block {
+  readonly kind: 'block'
+  readonly frame: OpenFrame
+  readonly offset: number
+  readonly stored: boolean
+  readonly bytes: Uint8Array
+  readonly memory: Uint8Array
+}
+
 /** A block as it lies in the frame, or the end of one. */
 type Lz4Part =
-  | { readonly kind: 'block'; readonly frame: OpenFrame; readonly offset: number; readonly stored: boolean; readonly bytes: Uint8Array }
+  | Lz4Block
   | { readonly kind: 'end'; readonly frame: OpenFrame; readonly offset: number; readonly checksum: number | undefined }
 
 /**
  * The content of all frames of an object, a block at a time, a few blocks decoded ahead on the thread pool. Block
- * checksums, content sizes and content checksums are verified before the iteration ends.
+ * checksums, content sizes and content checksums are verified before the iteration ends. Chunks of the source are given back, and
+ * those of the content are lent.
  * @throws Fault `corrupt` `CODEC_TRUNCATED`, `CODEC_DAMAGED`, `CODEC_TRAILING_BYTES`; `unsupported` `CODEC_FORMAT_UNSUPPORTED`.
  */
 export async function* readLz4(
   source: ByteSource,
   options: { readonly blocksInFlight: number },
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const results = orderedAhead(readParts(source), options.blocksInFlight, async (part) => {
-    return { part, content: part.kind === 'block' ? await decode(part) : undefined }
-  })
-  for await (const { part, content } of results) {
-    if (content === undefined) {
-      if (part.kind === 'end') checkEnd(part)
-      continue
-    }
-    part.frame.checksum.update(content)
-    part.frame.contentBytes += content.length
-    if (content.length > 0) yield content
-  }
-}
-
-async function* readParts(source: ByteSource): AsyncGenerator<Lz4Part, void, undefined> {
   const cursor = createByteCursor(source)
   try {
-    for (let frames = 0; ; frames += 1) {
-      const header = await readLz4FrameHeader(cursor, frames)
-      if (header === undefined) return
-      yield* readFrame(cursor, { header, checksum: new Xxh32(0), contentBytes: 0, window: Promise.resolve(new Uint8Array(0)) })
+    const first = await readLz4FrameHeader(cursor, 0)
+    if (first === undefined) return
+    const inFlight = Math.min(options.blocksInFlight, Math.max(2, Math.floor(MOST_BYTES_IN_FLIGHT / first.maxBlockBytes)))
+    const results = orderedAhead(readParts(cursor, first), inFlight, async (part) => {
+      return { part, content: part.kind === 'block' ? await decode(part) : undefined }
+    })
+    for await (const { part, content } of results) {
+      if (content === undefined) {
+        if (part.kind === 'end') checkEnd(part)
+        continue
+      }
+      part.frame.checksum.update(content)
+      part.frame.contentBytes += content.length
+      if (content.length > 0) yield content
     }
   } finally {
     await cursor.close()
   }
 }
 
+async function* readParts(cursor: ByteCursor, first: Lz4FrameHeader): AsyncGenerator<Lz4Part, void, undefined> {
+  let header: Lz4FrameHeader | undefined = first
+  for (let frames = 1; header !== undefined; frames += 1) {
+    const pool = createBlockPool(PREFIX_BYTES + header.maxBlockBytes)
+    yield* readFrame(cursor, { header, checksum: new Xxh32(0), pool, contentBytes: 0, window: Promise.resolve(new Uint8Array(0)) })
+    header = await readLz4FrameHeader(cursor, frames)
+  }
+}
+
 async function* readFrame(cursor: ByteCursor, frame: OpenFrame): AsyncGenerator<Lz4Part, void, undefined> {
   for (;;) {
     const offset = cursor.offset
-    const word = uint32(await takeExactly(cursor, 4, 'a block or the end mark'), 0)
+    const word = await takeUint32(cursor, 'a block or the end mark')
     if (word === 0) {
-      const sum = frame.header.contentChecksum ? uint32(await takeExactly(cursor, 4, 'the content checksum'), 0) : undefined
+      const sum = frame.header.contentChecksum ? await takeUint32(cursor, 'the content checksum') : undefined
       yield { kind: 'end', frame, offset, checksum: sum }
       return
     }
@@ -79,43 +101,43 @@ async function* readFrame(cursor: ByteCursor, frame: OpenFrame): AsyncGenerator<
     if (length > frame.header.maxBlockBytes) {
       throw damagedFault({ codec: 'lz4', offset }, `a block of ${length} bytes where at most ${frame.header.maxBlockBytes} are allowed`)
     }
-    const bytes = stored ? await takeExactly(cursor, length, 'the rest of a block') : await takeWithPrefix(cursor, length)
+    const memory = length < SMALL_BLOCK_BYTES ? new Uint8Array(PREFIX_BYTES + length) : frame.pool.take()
+    const bytes = memory.subarray(0, PREFIX_BYTES + length)
+    if (!(await takeInto(cursor, bytes, PREFIX_BYTES))) {
+      throw truncatedFault({ codec: 'lz4', offset: cursor.offset }, 'the rest of a block')
+    }
     if (frame.header.blockChecksums) {
-      const sum = uint32(await takeExactly(cursor, 4, 'a block checksum'), 0)
-      if (sum !== xxh32(stored ? bytes : bytes.subarray(PREFIX_BYTES), 0)) {
+      const sum = await takeUint32(cursor, 'a block checksum')
+      if (sum !== xxh32(bytes.subarray(PREFIX_BYTES), 0)) {
         throw damagedFault({ codec: 'lz4', offset }, 'a block does not match its checksum')
       }
     }
-    yield { kind: 'block', frame, offset, stored, bytes }
+    yield { kind: 'block', frame, offset, stored, bytes, memory }
   }
 }
 
-async function takeWithPrefix(cursor: ByteCursor, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(PREFIX_BYTES + length)
-  if (await takeInto(cursor, bytes, PREFIX_BYTES)) return bytes
-  throw truncatedFault({ codec: 'lz4', offset: cursor.offset }, 'the rest of a block')
-}
-
 /** Called in the order of the blocks; only linked blocks wait for the one before. */
-function decode(part: Lz4Part & { readonly kind: 'block' }): Promise<Uint8Array> {
-  const { frame } = part
-  if (!frame.header.linkedBlocks) return part.stored ? Promise.resolve(part.bytes) : decodeBlock(part, undefined)
-  const before = frame.window
-  const content = part.stored ? Promise.resolve(part.bytes) : before.then((window) => decodeBlock(part, window))
-  frame.window = Promise.all([before, content]).then(([window, bytes]) => slide(window, bytes))
+function decode(block: Lz4Block): Promise<Uint8Array> {
+  const { frame } = block
+  if (!frame.header.linkedBlocks) return decodeBlock(block, undefined)
+  const step = frame.window.then(async (window) => {
+    const content = await decodeBlock(block, window)
+    return { content, window: slide(window, content) }
+  })
+  frame.window = step.then(({ window }) => window)
   frame.window.catch(() => undefined) // the failure of the block itself is the one that is reported
-  return content
+  return step.then(({ content }) => content)
 }
 
-async function decodeBlock(part: Lz4Part & { readonly kind: 'block' }, window: Uint8Array | undefined): Promise<Uint8Array> {
-  const { bytes, offset, frame } = part
+async function decodeBlock({ bytes, memory, stored, offset, frame }: Lz4Block, window: Uint8Array | undefined): Promise<Uint8Array> {
+  if (stored) return lendBytes(bytes.subarray(PREFIX_BYTES), () => giveBack(memory))
   const bound = Math.min(frame.header.maxBlockBytes, bytes.length * MAX_EXPANSION)
-  new DataView(bytes.buffer).setUint32(0, bound, true)
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, bound, true)
   try {
     const useWindow = window !== undefined && window.length > 0
-    const result = await (useWindow ? uncompress(asBuffer(bytes), asBuffer(window)) : uncompress(asBuffer(bytes)))
-    freeBytes(bytes)
-    return adoptNative(result)
+    const content = await (useWindow ? uncompress(asBuffer(bytes), asBuffer(window)) : uncompress(asBuffer(bytes)))
+    giveBack(memory)
+    return lendBytes(content, freeBytes)
   } catch (error) {
     throw damagedFault({ codec: 'lz4', offset }, 'a block does not decode', error)
   }

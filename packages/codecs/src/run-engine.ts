@@ -1,4 +1,4 @@
-import { throughNodeTransform } from '@waltz/bytes'
+import { giveBack, throughNodeTransform } from '@waltz/bytes'
 import type { Transform } from 'node:stream'
 import { damagedFault, truncatedFault, unsupportedFormatFault } from './codec-faults.ts'
 
@@ -20,7 +20,7 @@ export interface EngineRun {
 /**
  * Decompresses until the engine has seen the end of its data and gives back what follows. `node:zlib` silently drops
  * bytes behind the end; the only trace is that its `bytesWritten` stays below what was handed to it, so the chunks are
- * kept until the engine has consumed them.
+ * kept until the engine has consumed them, and given back then.
  * @throws Fault `corrupt` `CODEC_TRUNCATED` or `CODEC_DAMAGED`, `unsupported` `CODEC_FORMAT_UNSUPPORTED`; failures of `pull` as they are.
  */
 export async function* runEngine(run: EngineRun): AsyncGenerator<Uint8Array, void, undefined> {
@@ -34,6 +34,7 @@ export async function* runEngine(run: EngineRun): AsyncGenerator<Uint8Array, voi
     for (let first = kept[0]; first !== undefined && keptFrom + first.length <= consumed; first = kept[0]) {
       keptFrom += first.length
       kept.shift()
+      giveBack(first)
     }
   }
   const feed = async function* (): AsyncGenerator<Uint8Array, void, undefined> {

@@ -27,6 +27,7 @@ interface Walk {
   readonly cursor: JsonCursor
   readonly stack: Frame[]
   readonly keep: ((name: string, value: Uint8Array) => void) | undefined
+  readonly tables: boolean
   events: FilesMetadataEvent[]
   started: boolean
 }
@@ -35,6 +36,8 @@ interface Walk {
 export interface ReadFilesMetadataOptions extends JsonOrigin {
   /** Receives every other top-level member, its value as JSON text of at most 16 MiB. They are skipped otherwise. */
   readonly keep?: (name: string, value: Uint8Array) => void
+  /** Whether databases and their tables are told, true unless said otherwise. They are skipped otherwise. */
+  readonly tables?: boolean
 }
 
 /**
@@ -48,7 +51,8 @@ export async function* readFilesMetadata(
   source: ByteSource,
   options: ReadFilesMetadataOptions,
 ): AsyncGenerator<readonly FilesMetadataEvent[], void, undefined> {
-  const walk: Walk = { cursor: jsonCursor(options.origin), stack: [], keep: options.keep, events: [], started: false }
+  const { origin, keep, tables = true } = options
+  const walk: Walk = { cursor: jsonCursor(origin), stack: [], keep, tables, events: [], started: false }
   for await (const chunk of inGrowingChunks(source, walk.cursor)) {
     feed(walk.cursor, chunk)
     advance(walk)
@@ -191,6 +195,7 @@ const TOP: ReadonlyMap<string, FrameKind> = new Map([
 function readTopMember(walk: Walk, frame: Frame, key: string): boolean {
   const { cursor } = walk
   const kind = TOP.get(key.toLowerCase())
+  if (kind === 'databases' && !walk.tables) return ignoreValue(walk, frame, cursor.bytes[cursor.at] as number)
   if (kind !== undefined) return openContainer(walk, frame, { kind, name: '', label: key })
   if (walk.keep === undefined) return ignoreValue(walk, frame, cursor.bytes[cursor.at] as number)
   const value = readValue(cursor)

@@ -1,5 +1,6 @@
 import { constants, type BigIntStats } from 'node:fs'
 import { open, stat, type FileHandle } from 'node:fs/promises'
+import { createBlockPool } from '@waltz/bytes'
 import { Fault, throwIfAborted } from '@waltz/errors'
 import { checkKey, checkRange, clipRange, createObjectBody, untilAborted } from '@waltz/storage'
 import type { CallOptions, GetOptions, ObjectBody, ObjectInfo } from '@waltz/storage'
@@ -71,16 +72,18 @@ interface OpenFile {
   readonly key: string
 }
 
-/** Reads one chunk ahead of its consumer, so that disk and consumer work at the same time. */
+/** Reads one chunk ahead of its consumer, so that disk and consumer work at the same time. Chunks are lent. */
 async function* readRange(
   file: OpenFile,
   { start, end }: { readonly start: number; readonly end: number },
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
+  const pool = createBlockPool(Math.max(1, Math.min(READ_BYTES, end - start)))
   let ahead: Promise<Uint8Array> | undefined
   const request = (offset: number): Promise<Uint8Array> | undefined => {
     if (offset >= end) return undefined
-    const reading = readFully(file, offset, Math.min(READ_BYTES, end - offset))
+    const block = pool.take()
+    const reading = readFully(file, offset, end - offset < block.length ? block.subarray(0, end - offset) : block)
     reading.catch(() => undefined) // reported when it is its turn, or not at all if the consumer stops before
     return reading
   }
@@ -94,8 +97,8 @@ async function* readRange(
   throwIfAborted(signal)
 }
 
-async function readFully({ handle, path, key }: OpenFile, offset: number, length: number): Promise<Uint8Array> {
-  const chunk = Buffer.allocUnsafeSlow(length)
+async function readFully({ handle, path, key }: OpenFile, offset: number, chunk: Uint8Array): Promise<Uint8Array> {
+  const { length } = chunk
   for (let filled = 0; filled < length;) {
     const { bytesRead } = await attempt(handle.read(chunk, filled, length - filled, offset + filled), { doing: 'read', path, key })
     if (bytesRead === 0) {

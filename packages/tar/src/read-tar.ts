@@ -12,9 +12,9 @@ export interface TarMember {
   readonly entry: TarEntry
   /** Where in the archive the member's first header block begins, in bytes. */
   readonly headerOffset: number
-  /** The content as views of the incoming chunks. What is not read is passed over. */
+  /** The content as views of the incoming chunks, each lent: a chunk is given back when its views were. What is not read is passed over. */
   readonly body: ByteSource
-  /** The whole content at once and without a copy, when it lies in the chunk at hand; undefined otherwise, then read `body`. */
+  /** The whole content at once, lent and without a copy, when it lies in the chunk at hand; undefined otherwise, then read `body`. */
   take(): Uint8Array | undefined
 }
 
@@ -87,7 +87,7 @@ function openContent(window: ChunkWindow, found: FoundEntry): OpenContent {
       const chunk = await window.next(left)
       if (chunk === undefined) throw truncated()
       left -= chunk.length
-      yield chunk
+      yield window.lend(chunk)
       assert(current, `the content of ${entry.name} was read after its member`)
     }
   }
@@ -103,7 +103,7 @@ function openContent(window: ChunkWindow, found: FoundEntry): OpenContent {
         if (!current || claimed || left > window.available) return undefined
         claimed = true
         left = 0
-        return window.takeNow(contentBytes)
+        return window.lend(window.takeNow(contentBytes))
       },
     },
     async finish() {

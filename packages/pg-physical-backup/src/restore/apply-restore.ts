@@ -15,7 +15,8 @@ import { addTally, emptyTally, type PartTally } from './part-tally.ts'
 import type { PreparedRestore } from './prepare-restore.ts'
 import { claimDestination, type DestinationClaim } from './restore-owner.ts'
 import type { ApplyRestoreOptions, RestorePlan, RestoreResult } from './restore-options.ts'
-import { syncTrees, type SyncMethod } from './sync-tree.ts'
+import { findTrustedSyncProgram } from './sync-program.ts'
+import { EVERY_FILE, syncTrees, type SyncMethod } from './sync-tree.ts'
 import { createTreeWriter, type RestoreRoots, type TreeWriter } from './tree-writer.ts'
 
 /**
@@ -83,7 +84,7 @@ async function writeTree(prepared: PreparedRestore, roots: RestoreRoots, options
   const { observe } = options
   await markDestination(prepared, roots, () => observe({ type: 'phase', phase: 'clearing' }))
   observe({ type: 'phase', phase: 'extracting', totalBytes: storedBytesToFetch(plan) })
-  const tree = createTreeWriter(roots)
+  const tree = createTreeWriter(roots, { syncBehind: options.sync })
   const { total, retriedParts } = await extract(prepared, tree, options)
   observe({ type: 'phase', phase: 'checking' })
   await checkComplete(prepared)
@@ -94,14 +95,17 @@ async function writeTree(prepared: PreparedRestore, roots: RestoreRoots, options
   const warnings = [...(plan.recovery === undefined ? signalWarnings(roots.destination) : []), ...tree.finishModes()]
   throwIfAborted(request.signal)
   observe({ type: 'phase', phase: 'syncing' })
-  const synced: SyncMethod = options.sync
-    ? await syncTrees([roots.destination, ...roots.tablespaces.map((one) => one.location)])
-    : 'skipped'
+  const synced: SyncMethod = options.sync ? await syncRoots(roots) : 'skipped'
   observe({ type: 'phase', phase: 'finishing' })
   placeControlFile(roots.destination, prepared.controlFile, options.sync)
   options.beforeLast()
   removeMarker(roots.destination)
   return resultOf(prepared, total, { retriedParts, synced, warnings })
+}
+
+async function syncRoots({ destination, tablespaces }: RestoreRoots): Promise<SyncMethod> {
+  const folders = [destination, ...tablespaces.map((one) => one.location)]
+  return await syncTrees(folders, (await findTrustedSyncProgram(folders)) ?? EVERY_FILE)
 }
 
 function resultOf(

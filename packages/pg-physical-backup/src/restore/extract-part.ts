@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { prefetch, readAll, tap } from '@waltz/bytes'
+import { giveBack, prefetch, readAll, tap } from '@waltz/bytes'
 import { Fault, throwIfAborted } from '@waltz/errors'
 import type { SealedFormat } from '@waltz/repository'
 import type { ObjectStore } from '@waltz/storage'
@@ -111,20 +111,21 @@ async function restoreFile(member: TarMember, path: string, known: boolean, { co
   if (context.leftOut.has(path)) return
   if (path === '' || isReservedName(path)) return skipMember(tally, member.entry.name, 'a name that the restore itself uses')
   if (!known && path !== 'backup_label' && path !== 'tablespace_map') return skipMember(tally, member.entry.name, 'not in the file list')
-  const mode = member.entry.mode & 0o777
-  const content = tally.backupLabel !== undefined && path === 'backup_label' ? tally.backupLabel : takeSmall(member)
-  if (content === undefined) await streamFile(member, path, context.tree)
-  else context.tree.file(path, mode, content)
+  if (path === 'backup_label' && tally.backupLabel !== undefined) context.tree.file(path, member.entry.mode & 0o777, tally.backupLabel)
+  else await writeFile(member, path, context.tree)
   tally.files++
   tally.bytes += member.entry.size
 }
 
-function takeSmall(member: TarMember): Uint8Array | undefined {
-  return member.entry.size <= wholeFileBytes ? member.take() : undefined
+async function writeFile(member: TarMember, path: string, tree: TreeWriter): Promise<void> {
+  const content = member.entry.size <= wholeFileBytes ? member.take() : undefined
+  if (content === undefined) return await streamFile(member, path, tree)
+  tree.file(path, member.entry.mode & 0o777, content)
+  giveBack(content)
 }
 
 async function streamFile(member: TarMember, path: string, tree: TreeWriter): Promise<void> {
-  const sink = await tree.openFile(path, member.entry.mode & 0o777)
+  const sink = tree.openFile(path, member.entry.mode & 0o777)
   let closed = false
   try {
     for await (const chunk of member.body) await sink.write(chunk)

@@ -80,7 +80,7 @@ export async function listUnmarked(source: FileListSource, filter: NameFilter, l
 async function* eventsOf(source: FileListSource, key: string): AsyncGenerator<readonly FilesMetadataEvent[]> {
   const hash = source.sha256 === undefined ? undefined : createHash('sha256')
   await using body = await source.store.get(key, callOptions(source))
-  yield* readFilesMetadata(hash === undefined ? body : tap(body, (chunk) => hash.update(chunk)), { origin: key })
+  yield* readFilesMetadata(hash === undefined ? body : tap(body, (chunk) => hash.update(chunk)), { origin: key, tables: false })
   if (hash === undefined || hash.digest('hex') === source.sha256) return
   throw new Fault('corrupt', 'BACKUP_FILE_LIST_INVALID', `${key} is not the file list that was stored: its checksum differs`, {
     context: { key },

@@ -1,23 +1,26 @@
 import { execFile } from 'node:child_process'
 import { opendir, open } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { localFault } from './local-fault.ts'
+import { findSyncProgram } from './sync-program.ts'
 import { createBoundedTasks } from './bounded-tasks.ts'
 
 /** How the restored files were made durable. */
 export type SyncMethod = 'file systems' | 'files' | 'skipped'
 
-const syncPrograms = ['/usr/bin/sync', '/bin/sync']
 const filesAtOnce = 16
 
+/** Where no sync program is to be used. */
+export const EVERY_FILE = ''
+
 /**
- * Makes everything below the roots durable. One `sync -f` per root asks the kernel for whole file systems, which is
- * far cheaper than one fsync per file; where that program is missing or refuses, every file and folder is synced.
+ * Makes everything below the roots durable. `sync -f` asks the kernel for whole file systems, which is far cheaper than one fsync per
+ * file; where that program is missing or refuses, and with `EVERY_FILE`, every file and folder is synced. Whether a program can be
+ * trusted is for `findTrustedSyncProgram` to say.
  * @throws Fault `unavailable` `RESTORE_WRITE_FAILED` (or its kin) when a file cannot be synced.
  */
 export async function syncTrees(roots: readonly string[], program: string | undefined = findSyncProgram()): Promise<SyncMethod> {
-  if (program !== undefined && (await runSync(program, roots))) return 'file systems'
+  if (program !== undefined && program !== EVERY_FILE && (await runSync(program, roots))) return 'file systems'
   for (const root of roots) await syncFolder(root)
   return 'files'
 }
@@ -34,10 +37,6 @@ export async function syncPath(path: string): Promise<void> {
   } catch (error) {
     throw localFault(error, 'syncing', path)
   }
-}
-
-function findSyncProgram(): string | undefined {
-  return syncPrograms.find((path) => existsSync(path))
 }
 
 function runSync(program: string, roots: readonly string[]): Promise<boolean> {

@@ -1,6 +1,6 @@
-import { chmodSync, closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import { chmodSync, constants, lstatSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
 import { Fault } from '@waltz/errors'
+import { createFileSink, writeAndClose, type FileSink } from './file-sink.ts'
 import { errnoOf, guarded, localFault } from './local-fault.ts'
 
 /** The folders that a restore may write into: the data directory and one per tablespace. */
@@ -9,24 +9,20 @@ export interface RestoreRoots {
   readonly tablespaces: readonly { readonly name: string; readonly location: string }[]
 }
 
-/** A file that arrives in several chunks. */
-export interface FileSink {
-  /** Takes the chunk over; resolves when the one before it is written. */
-  write(chunk: Uint8Array): Promise<void>
-  /** Resolves when everything is written. */
-  close(): Promise<void>
-  /** Closes without caring for what is missing. */
-  abandon(): Promise<void>
-}
-
 /** Writes members below the roots and nowhere else. Paths are those of `placeOfMember`; '' is the data directory. */
 export interface TreeWriter {
   directory(path: string, mode: number): void
   /** Writes a whole file at once, synchronously: for files that are in memory already. */
   file(path: string, mode: number, content: Uint8Array): void
-  openFile(path: string, mode: number): Promise<FileSink>
+  openFile(path: string, mode: number): FileSink
   /** Sets the modes of folders that lock their owner out; call it when all files are there. Returns warnings. */
   finishModes(): readonly string[]
+}
+
+/** How files are written. */
+export interface TreeWriterOptions {
+  /** Whether large files go to the disk while they are written, so that a sync at the end has less to do. */
+  readonly syncBehind?: boolean
 }
 
 const writeFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
@@ -37,7 +33,7 @@ const maxVerified = 8192
  * location directly. Folders are made with owner rights only until their own member says otherwise; every folder on
  * the way is known to be a real one, so that no member leads through a link.
  */
-export function createTreeWriter(roots: RestoreRoots): TreeWriter {
+export function createTreeWriter(roots: RestoreRoots, { syncBehind = false }: TreeWriterOptions = {}): TreeWriter {
   const locations = new Map(roots.tablespaces.map((one) => [`pg_tblspc/${one.name}`, one.location]))
   const verified = new Set<string>()
   const modesLater = new Map<string, number>()
@@ -68,24 +64,11 @@ export function createTreeWriter(roots: RestoreRoots): TreeWriter {
     },
     file(path, mode, content) {
       const full = parentOf(path)
-      const fd = openForWriting(full)
-      try {
-        for (let done = 0; done < content.length;) done += writeSync(fd, content, done)
-        if (mode !== 0o600) fchmodSync(fd, mode)
-      } catch (error) {
-        throw localFault(error, 'writing', full)
-      } finally {
-        closeSync(fd)
-      }
+      writeAndClose(openForWriting(full), full, { mode, content })
     },
-    async openFile(path, mode) {
+    openFile(path, mode) {
       const full = parentOf(path)
-      closeSync(openForWriting(full))
-      try {
-        return createSink(await open(full, writeFlags), full, mode)
-      } catch (error) {
-        throw localFault(error, 'opening', full)
-      }
+      return createFileSink(openForWriting(full), full, { mode, syncBehind })
     },
     finishModes() {
       for (const [path, mode] of modesLater) changeMode(path, mode, warnings)
@@ -133,41 +116,5 @@ function changeMode(path: string, mode: number, warnings: string[] | undefined):
   } catch (error) {
     if (warnings === undefined || errnoOf(error) !== 'EPERM') throw localFault(error, 'setting the mode of', path)
     warnings.push(`${path} belongs to another user, so its mode was left as it is; PostgreSQL wants ${mode.toString(8)}`)
-  }
-}
-
-function createSink(handle: FileHandle, path: string, mode: number): FileSink {
-  let offset = 0
-  let pending: Promise<void> = Promise.resolve()
-  const writeWhole = async (chunk: Uint8Array, at: number): Promise<void> => {
-    for (let done = 0; done < chunk.length;) done += (await handle.write(chunk, done, chunk.length - done, at + done)).bytesWritten
-  }
-  const settle = async (): Promise<void> => {
-    try {
-      await pending
-    } catch (error) {
-      throw localFault(error, 'writing', path)
-    }
-  }
-  return {
-    async write(chunk) {
-      await settle()
-      pending = writeWhole(chunk, offset)
-      pending.catch(() => undefined)
-      offset += chunk.length
-    },
-    async close() {
-      await settle()
-      try {
-        if (mode !== 0o600) await handle.chmod(mode)
-        await handle.close()
-      } catch (error) {
-        throw localFault(error, 'closing', path)
-      }
-    },
-    async abandon() {
-      await pending.catch(() => undefined)
-      await handle.close().catch(() => undefined)
-    },
   }
 }
