@@ -27,6 +27,8 @@ export interface ObjectStore extends AsyncDisposable {
    * Stores the whole of `body` or nothing: readers never see a partial object, and a failed or aborted put leaves
    * none behind. Durable before it resolves. Replaces an existing object unless `onlyIfAbsent`, which rejects with
    * `already-exists`. A failure of `body` itself passes through unchanged; when the put fails, `body` is closed.
+   * A store may give chunks back to whoever lent them (`giveBack` of `@waltz/bytes`) when it is done with them: who keeps a chunk that it
+   * passes on to a put copies it first, or passes on a view of it (`chunk.subarray()`), which gives nothing back.
    */
   put(key: string, body: ByteSource, options?: PutOptions): Promise<ObjectInfo>
 

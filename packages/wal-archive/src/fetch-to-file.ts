@@ -75,7 +75,7 @@ interface WriteOptions {
 async function writeFile(path: string, content: ByteSource, { durable, signal }: WriteOptions): Promise<number> {
   const file = await local(path, () => open(path, 'wx'))
   try {
-    const bytes = await local(path, () => writeAll(file, content, signal))
+    const bytes = await writeAll(path, file, content, signal)
     if (durable) await local(path, () => file.sync())
     // A network file system may say only here that it had no room.
     await local(path, () => file.close())
@@ -86,14 +86,14 @@ async function writeFile(path: string, content: ByteSource, { durable, signal }:
 }
 
 /** Each chunk is written while the next is decoded. */
-async function writeAll(file: FileHandle, content: ByteSource, signal: AbortSignal | undefined): Promise<number> {
+async function writeAll(path: string, file: FileHandle, content: ByteSource, signal: AbortSignal | undefined): Promise<number> {
   let bytes = 0
   let writing: Promise<void> = Promise.resolve()
   try {
     for await (const chunk of content) {
       await writing
       throwIfAborted(signal)
-      writing = writeChunk(file, chunk)
+      writing = local(path, () => writeChunk(file, chunk))
       writing.catch(() => undefined) // thrown where it is waited for
       bytes += chunk.length
     }

@@ -11,7 +11,8 @@ export const walFetch: CommandDefinition = {
   description: [
     'Fetches one WAL file and puts it at DESTINATION, whole and checked, or not at all. Exit codes are made for recovery: 0 the file is there; 74 the',
     'archive answered that it has no such file, the end of the WAL; 200 anything else, which stops recovery rather than ending it early; 75 on a',
-    'standby when the archive does not answer or is not complete yet, so that the server asks again.',
+    'standby when the archive does not answer or is not complete yet, so that the server asks again. The file and its folder are synced, unless',
+    'DESTINATION is named RECOVERYXLOG or RECOVERYHISTORY, as the server names it: the server syncs these itself before it counts on them.',
   ].join('\n'),
   examples: [
     { command: "restore_command = 'waltz wal-fetch %f %p'", explains: 'in postgresql.conf; backup-fetch --target-time writes it for you' },

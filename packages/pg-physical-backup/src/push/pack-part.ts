@@ -70,18 +70,21 @@ async function* packFile(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const corruptBlocks: number[] = []
   const pageCheck = file.size === 0 ? undefined : options.pageCheck?.(entry.name)
-  const small = options.diskLimit === undefined && pageCheck === undefined && file.size <= SMALL_FILE_BYTES
+  const reads = new Set<Promise<void>>()
   try {
     const facts = options.factsOf(entry.name, file.stat)
     blocks.header({ ...header(entry.name, facts, options, 'file'), size: file.size })
-    if (small) readSmall(file, blocks, options, entry.name)
-    else if (pageCheck === undefined) yield* readLarge(file, blocks, options, entry.name)
+    if (options.diskLimit === undefined && pageCheck === undefined && file.size <= SMALL_FILE_BYTES)
+      readSmall(file, blocks, options, entry.name)
+    else if (pageCheck === undefined) yield* readLarge(file, reads, { blocks, options, name: entry.name })
     else yield* readVerified(file, { blocks, options, name: entry.name, pageCheck, corruptBlocks })
     blocks.zeros(tarPaddingBytes(file.size))
     options.onMember({ name: entry.name, modifiedAtNs: facts.modifiedAtNs, corruptBlocks }, file.size)
   } finally {
-    if (small) closeSync(file.descriptor)
-    else blocks.afterReads(() => closeSourceFile(file))
+    // A close that waits holds a descriptor: only files that fill much of a block may have one.
+    if (reads.size > 0) blocks.afterReads([...reads], () => closeSourceFile(file))
+    else if (file.size <= SMALL_FILE_BYTES) closeSync(file.descriptor)
+    else await closeSourceFile(file)
   }
 }
 
@@ -103,12 +106,13 @@ function readSmall(file: SourceFile, blocks: PartBlocks, options: PackOptions, n
   options.onShrunk?.(name)
 }
 
-/** The next blocks are read while the first ones are being compressed. */
+/**
+ * The next blocks are read while the first ones are being compressed; small files are waited for. `reads` holds what is under way.
+ */
 async function* readLarge(
   file: SourceFile,
-  blocks: PartBlocks,
-  options: PackOptions,
-  name: string,
+  reads: Set<Promise<void>>,
+  { blocks, options, name }: { readonly blocks: PartBlocks; readonly options: PackOptions; readonly name: string },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let told = false
   for (let position = 0; position < file.size;) {
@@ -122,7 +126,11 @@ async function* readLarge(
       if (!told) options.onShrunk?.(name)
       told = true
     })
+    const ended = (): void => void reads.delete(reading)
+    reads.add(reading)
+    reading.then(ended, ended)
     blocks.advance(length, reading)
+    if (file.size <= SMALL_FILE_BYTES) await reading
     position += length
     yield* blocks.full()
   }

@@ -20,8 +20,8 @@ export interface PartBlocks {
   full(): AsyncGenerator<Uint8Array, void, undefined>
   /** All there is, and the last, shorter block. */
   rest(): AsyncGenerator<Uint8Array, void, undefined>
-  /** Runs `work` when all that is being filled now has come to an end. */
-  afterReads(work: () => Promise<void>): void
+  /** Runs `work` when these reads have come to an end, good or bad. */
+  afterReads(reads: readonly Promise<void>[], work: () => Promise<void>): void
   /** When nothing writes into a block any more, and all work for afterwards is done. Never rejects. */
   settled(): Promise<void>
 }
@@ -34,7 +34,7 @@ interface Block {
 /** Blocks of `blockBytes` bytes, lent from a pool of their own. No I/O. */
 export function createPartBlocks(blockBytes: number): PartBlocks {
   const pool = createBlockPool(blockBytes)
-  const reads = createReads()
+  const underWay = createUnderWay()
   const waiting: Block[] = []
   let current: Block = { bytes: pool.take(), filling: [] }
   let used = 0
@@ -43,7 +43,7 @@ export function createPartBlocks(blockBytes: number): PartBlocks {
   const room: PartBlocks['room'] = () => ({ block: current.bytes, used, room: blockBytes - used })
   const advance: PartBlocks['advance'] = (count, filling) => {
     if (filling !== undefined) {
-      reads.track(filling)
+      underWay.track(filling)
       current.filling.push(filling)
     }
     used += count
@@ -70,8 +70,8 @@ export function createPartBlocks(blockBytes: number): PartBlocks {
       for (const filling of current.filling) await filling
       if (used > 0) yield current.bytes.subarray(0, used)
     },
-    afterReads: (work) => reads.after(work),
-    settled: () => reads.settled(),
+    afterReads: (ended, work) => underWay.track(Promise.allSettled(ended).then(work)),
+    settled: () => underWay.settled(),
   }
 }
 
@@ -106,25 +106,22 @@ function fillNow({ room, advance }: Pick<PartBlocks, 'room' | 'advance'>): Pick<
   }
 }
 
-/** Reads that are under way, and what waits for them. */
-interface Reads {
+/** Work that is under way. */
+interface UnderWay {
   track(work: Promise<unknown>): void
-  after(work: () => Promise<void>): void
   settled(): Promise<void>
 }
 
-function createReads(): Reads {
-  const underWay = new Set<Promise<unknown>>()
-  const track = (work: Promise<unknown>): void => {
-    const done = (): void => void underWay.delete(tracked)
-    const tracked: Promise<unknown> = work.then(done, done)
-    underWay.add(tracked)
-  }
+function createUnderWay(): UnderWay {
+  const running = new Set<Promise<unknown>>()
   return {
-    track,
-    after: (work) => track(Promise.all(underWay).then(work)),
+    track(work) {
+      const done = (): void => void running.delete(tracked)
+      const tracked: Promise<unknown> = work.then(done, done)
+      running.add(tracked)
+    },
     async settled() {
-      while (underWay.size > 0) await Promise.all(underWay)
+      while (running.size > 0) await Promise.all(running)
     },
   }
 }

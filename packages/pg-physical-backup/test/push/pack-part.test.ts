@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  type BigIntStats,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { pageChecksum, type Lsn } from '@waltz/pg-structures'
@@ -206,6 +216,28 @@ describe('descriptors', () => {
   ] as const)('are closed when %s', async (_, given, use) => {
     await use(packPart(queueOf(file('large', bytes(4 * CHUNK))), options(given)))
     expect(await openDescriptors(/waltz-push/)).toBe(0)
+  })
+})
+
+describe('many small files', () => {
+  it.each([
+    ['without limits', {}],
+    ['under a disk limit', { diskLimit: async () => undefined }],
+  ])('are open one at a time: %s', async (_, given) => {
+    const entries = Array.from({ length: 600 }, (_unused, index) => file(`s${index}`, bytes(index % 3 === 0 ? 0 : 200)))
+    let most = 0
+    const packing = options(given)
+    const count = {
+      ...packing,
+      factsOf: (name: string, stat: BigIntStats) => {
+        most = Math.max(most, readdirSync('/proc/self/fd').length)
+        return packing.factsOf(name, stat)
+      },
+    }
+    const before = readdirSync('/proc/self/fd').length
+    untar(await collect(packPart(queueOf(...entries), count)))
+    expect(packing.members.length).toBe(600)
+    expect(most - before).toBeLessThan(20)
   })
 })
 

@@ -5,7 +5,10 @@ import { createPartBlocks, type PartBlocks } from '../../src/push/part-blocks.ts
 const BLOCK = 1024
 
 /** Takes the rest of the current block, which is filled when the returned functions say so. */
-function fillLater(blocks: PartBlocks, value: number): { readonly fill: () => void; readonly fail: (error: Error) => void } {
+function fillLater(
+  blocks: PartBlocks,
+  value: number,
+): { readonly fill: () => void; readonly fail: (error: Error) => void; readonly filling: Promise<void> } {
   const { block, used, room } = blocks.room()
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   blocks.advance(room, promise)
@@ -15,6 +18,7 @@ function fillLater(blocks: PartBlocks, value: number): { readonly fill: () => vo
       resolve()
     },
     fail: reject,
+    filling: promise,
   }
 }
 
@@ -82,7 +86,7 @@ describe('the blocks of a part', () => {
     const blocks = createPartBlocks(BLOCK)
     const reading = fillLater(blocks, 1)
     const steps: string[] = []
-    blocks.afterReads(async () => void steps.push('closed'))
+    blocks.afterReads([reading.filling], async () => void steps.push('closed'))
     const settled = blocks.settled().then(() => steps.push('settled'))
     await new Promise((resolve) => setTimeout(resolve, 5))
     expect(steps).toEqual([])
