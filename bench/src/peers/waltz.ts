@@ -1,12 +1,13 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bytesBelow, emptyFolder, expectSameFile, expectSameRelations, expectStored, firstLine, removeTree } from '../files.ts'
-import type { BackupJob, Command, Peer, Tools } from '../model.ts'
+import type { BackupJob, Command, Peer, Tools, WalJob } from '../model.ts'
 
 /** Waltz as users run it: the shipped folder, default settings, every write synced. */
 export const waltz: Peer = {
   name: 'waltz',
   durability:
-    'backup and wal-push sync every object and its folder before they are done; a restore syncs all that it wrote before pg_control gets its name; wal-fetch syncs the segment and its folder',
+    'backup and wal-push sync every object and its folder before they are done; a restore syncs all that it wrote before pg_control gets its name; wal-fetch leaves the segment that a server asked for to that server',
   debian: undefined,
   find: ({ distribution, node }) => {
     const path = join(distribution, 'waltz')
@@ -24,7 +25,7 @@ export const waltz: Peer = {
     check: () => expectSameRelations(job.cluster.dataDirectory, job.target),
   }),
   push: (job, tools) => ({
-    prepare: () => emptyFolder(job.folder),
+    prepare: () => forget(job),
     command: { ...run(job, tools, 'wal-push', `pg_wal/${job.segment}`), cwd: job.cluster.dataDirectory },
     stored: () => bytesBelow(join(job.folder, 'wal_005')),
     check: () => expectStored(join(job.folder, 'wal_005'), 100),
@@ -38,6 +39,13 @@ export const waltz: Peer = {
     prepare: () => undefined,
     command: { argv: [join(distribution, 'waltz'), '--version'], env: { WALTZ_NODE: node } },
   }),
+}
+
+/** An archive that was in use before, without this segment. */
+function forget({ folder, segment }: WalJob): void {
+  const archive = join(folder, 'wal_005')
+  if (!existsSync(archive)) return emptyFolder(folder)
+  for (const name of readdirSync(archive)) if (name.startsWith(segment)) removeTree(join(archive, name))
 }
 
 function run(job: BackupJob, tools: Tools, ...args: readonly string[]): Command {
