@@ -74,11 +74,14 @@ export async function* readFilesMetadata(
   )
 }
 
+/** The document is read in steps of this size: what a step yields should be dead before V8 takes it for long-lived. */
+const STEP_BYTES = 32_768
+
 /** While a value is longer than what has arrived, waits for as much again, so that it is not scanned from its start too often. */
 async function* inGrowingChunks(source: ByteSource, cursor: JsonCursor): AsyncGenerator<Uint8Array, void, undefined> {
   const held: Uint8Array[] = []
   let heldBytes = 0
-  for await (const chunk of coalesce(source)) {
+  for await (const chunk of coalesce(source, STEP_BYTES)) {
     held.push(chunk)
     heldBytes += chunk.length
     if (heldBytes < cursor.bytes.length - cursor.at) continue
