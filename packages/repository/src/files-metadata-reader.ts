@@ -1,4 +1,4 @@
-import { coalesce, concatBytes, type ByteSource } from '@waltz/bytes'
+import { concatBytes, giveBack, type ByteSource } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import { readRegularFiles, readRegularMembers } from './files-metadata-regular.ts'
 import { fileEvent, oidOf, tableEvent } from './files-metadata-records.ts'
@@ -81,7 +81,7 @@ const STEP_BYTES = 32_768
 async function* inGrowingChunks(source: ByteSource, cursor: JsonCursor): AsyncGenerator<Uint8Array, void, undefined> {
   const held: Uint8Array[] = []
   let heldBytes = 0
-  for await (const chunk of coalesce(source, STEP_BYTES)) {
+  for await (const chunk of inSteps(source)) {
     held.push(chunk)
     heldBytes += chunk.length
     if (heldBytes < cursor.bytes.length - cursor.at) continue
@@ -90,6 +90,14 @@ async function* inGrowingChunks(source: ByteSource, cursor: JsonCursor): AsyncGe
     heldBytes = 0
   }
   if (heldBytes > 0) yield concatBytes(held)
+}
+
+/** Copies of the chunks, so that these can be given back before the document is read on. */
+async function* inSteps(source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    for (let at = 0; at < chunk.length; at += STEP_BYTES) yield new Uint8Array(chunk.subarray(at, at + STEP_BYTES))
+    giveBack(chunk)
+  }
 }
 
 /** Consumes as much as is there. */

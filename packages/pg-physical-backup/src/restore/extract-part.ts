@@ -108,7 +108,8 @@ async function restoreFile(member: TarMember, path: string, known: boolean, { co
     return
   }
   if (path === 'backup_label') tally.backupLabel = await contentOf(member, maxLabelBytes)
-  if (context.leftOut.has(path)) return
+  // A look-up keeps the name in V8's table of strings: not for every file.
+  if (context.leftOut.size > 0 && context.leftOut.has(path)) return
   if (path === '' || isReservedName(path)) return skipMember(tally, member.entry.name, 'a name that the restore itself uses')
   if (!known && path !== 'backup_label' && path !== 'tablespace_map') return skipMember(tally, member.entry.name, 'not in the file list')
   if (path === 'backup_label' && tally.backupLabel !== undefined) context.tree.file(path, member.entry.mode & 0o777, tally.backupLabel)
