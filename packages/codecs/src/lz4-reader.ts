@@ -20,6 +20,9 @@ const SMALL_BLOCK_BYTES = 65_536
 /** Blocks that are being decoded hold no more content than this, where at least two of them are. */
 const MOST_BYTES_IN_FLIGHT = 8_388_608
 
+/** Memory for blocks as they lie in frames, by the size of their content: frames that one codec reads use it one after the other. */
+export type BlockPools = Map<number, BlockPool>
+
 /** A frame being read: its header, and what is known of its content so far. */
 interface OpenFrame {
   readonly header: Lz4FrameHeader
@@ -54,14 +57,14 @@ type Lz4Part =
  */
 export async function* readLz4(
   source: ByteSource,
-  options: { readonly blocksInFlight: number },
+  options: { readonly blocksInFlight: number; readonly pools: BlockPools },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const cursor = createByteCursor(source)
   try {
     const first = await readLz4FrameHeader(cursor, 0)
     if (first === undefined) return
     const inFlight = Math.min(options.blocksInFlight, Math.max(2, Math.floor(MOST_BYTES_IN_FLIGHT / first.maxBlockBytes)))
-    const results = orderedAhead(readParts(cursor, first), inFlight, async (part) => {
+    const results = orderedAhead(readParts(cursor, first, options.pools), inFlight, async (part) => {
       return { part, content: part.kind === 'block' ? await decode(part) : undefined }
     })
     for await (const { part, content } of results) {
@@ -78,10 +81,16 @@ export async function* readLz4(
   }
 }
 
-async function* readParts(cursor: ByteCursor, first: Lz4FrameHeader): AsyncGenerator<Lz4Part, void, undefined> {
+function poolFor({ maxBlockBytes }: Lz4FrameHeader, pools: BlockPools): BlockPool {
+  const pool = pools.get(maxBlockBytes) ?? createBlockPool(PREFIX_BYTES + maxBlockBytes)
+  pools.set(maxBlockBytes, pool)
+  return pool
+}
+
+async function* readParts(cursor: ByteCursor, first: Lz4FrameHeader, pools: BlockPools): AsyncGenerator<Lz4Part, void, undefined> {
   let header: Lz4FrameHeader | undefined = first
   for (let frames = 1; header !== undefined; frames += 1) {
-    const pool = createBlockPool(PREFIX_BYTES + header.maxBlockBytes)
+    const pool = poolFor(header, pools)
     yield* readFrame(cursor, { header, checksum: new Xxh32(0), pool, contentBytes: 0, window: Promise.resolve(new Uint8Array(0)) })
     header = await readLz4FrameHeader(cursor, frames)
   }

@@ -1,5 +1,5 @@
 import { Xxh32 } from '@node-rs/xxhash'
-import { coalesce, createBlockPool, giveBack, lendBytes, type ByteSource } from '@waltz/bytes'
+import { coalesce, createBlockPool, giveBack, lendBytes, type BlockPool, type ByteSource } from '@waltz/bytes'
 import { compress } from 'lz4-napi'
 import { encodeLz4FrameHeader, LZ4_STORED_BIT, type Lz4BlockBytes } from './lz4-frame.ts'
 import { asBuffer, freeBytes } from './native-bytes.ts'
@@ -9,6 +9,13 @@ import { orderedAhead } from './ordered-ahead.ts'
 export interface Lz4WriteOptions {
   readonly blockBytes: Lz4BlockBytes
   readonly blocksInFlight: number
+  /** What the frame is gathered in; see `createPiecePool`. */
+  readonly pieces: BlockPool
+}
+
+/** Memory for frames that are written by one codec, one after the other or side by side. */
+export function createPiecePool(): BlockPool {
+  return createBlockPool(PIECE_BYTES)
 }
 
 /** `compress` puts the length of the content before the block, in as many bytes as the frame has for the block's own. */
@@ -27,7 +34,7 @@ const SMALL_PIECE_BYTES = 65_536
  */
 export async function* writeLz4(source: ByteSource, options: Lz4WriteOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const checksum = new Xxh32(0)
-  const pieces = createPieces()
+  const pieces = createPieces(options.pieces)
   let started = false
   let gathered = 0
   const blocks = orderedAhead(coalesce(source, options.blockBytes), options.blocksInFlight, (block) => {
@@ -92,8 +99,7 @@ interface Pieces {
  * Copying a result of a native module costs little, and is won back: left to the garbage collector, which hardly sees native memory,
  * results pile up to a hundred MiB and more.
  */
-function createPieces(): Pieces {
-  const pool = createBlockPool(PIECE_BYTES)
+function createPieces(pool: BlockPool): Pieces {
   const waiting: Uint8Array[] = []
   let piece: Uint8Array | undefined
   let used = 0

@@ -1,8 +1,8 @@
 import { Fault } from '@waltz/errors'
 import type { Codec } from './codec.ts'
 import { isLz4BlockBytes, LZ4_BLOCK_SIZES, type Lz4BlockBytes } from './lz4-frame.ts'
-import { readLz4 } from './lz4-reader.ts'
-import { writeLz4 } from './lz4-writer.ts'
+import { readLz4, type BlockPools } from './lz4-reader.ts'
+import { createPiecePool, writeLz4 } from './lz4-writer.ts'
 
 /** What may be chosen for lz4. */
 export interface Lz4Options {
@@ -29,12 +29,14 @@ export function lz4(options: Lz4Options = {}): Codec {
   if (!Number.isInteger(blocksInFlight) || blocksInFlight < 1 || blocksInFlight > 64) {
     throw new Fault('invalid', 'CODEC_OPTION_INVALID', `${blocksInFlight} lz4 blocks in flight: it must be an integer from 1 to 64`)
   }
+  const pieces = createPiecePool()
+  const pools: BlockPools = new Map()
   return {
     name: 'lz4',
     extension: 'lz4',
     checksummed: true,
     chunkBytes: blockBytes,
-    compress: (source) => writeLz4(source, { blockBytes, blocksInFlight }),
-    decompress: (source) => readLz4(source, { blocksInFlight }),
+    compress: (source) => writeLz4(source, { blockBytes, blocksInFlight, pieces }),
+    decompress: (source) => readLz4(source, { blocksInFlight, pools }),
   }
 }

@@ -1,3 +1,4 @@
+import { createBlockPool } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import type { ClusterEntry } from './cluster-entry.ts'
 import { readDatabaseNames, type DatabaseNames } from './database-names.ts'
@@ -52,6 +53,7 @@ export async function copyDataDirectory(
       pack: {
         thresholdBytes: request.thresholdBytes,
         chunkBytes: around.format.chunkBytes,
+        pool: createBlockPool(around.format.chunkBytes),
         owners,
         factsOf,
         ...pageCheck(running, request, { around, signal: either }),

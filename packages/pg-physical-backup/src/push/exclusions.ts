@@ -63,16 +63,17 @@ export interface FolderFacts {
  */
 export function isDroppedFile(folder: FolderFacts, baseName: string): boolean {
   // Most files begin with a digit. A look-up keeps the name in V8's table of strings, which would follow the number of files.
-  if (baseName < 'a') return folder.database && folder.unlogged.size > 0 && isUnlogged(folder, baseName)
+  if (baseName < 'a') return isUnlogged(folder, baseName)
   if (EMPTIED_NAMES.has(baseName) || DROPPED_NAMES.has(baseName)) return true
   if (baseName.startsWith('pg_internal.init') || baseName.startsWith('pgsql_tmp')) return true
   if (folder.name === '/') return DROPPED_AT_TOP.has(`/${baseName}`)
   if (!folder.database) return false
   if (baseName.startsWith('t') && TEMPORARY_RELATION.test(baseName)) return true
-  return folder.unlogged.size > 0 && isUnlogged(folder, baseName)
+  return isUnlogged(folder, baseName)
 }
 
 function isUnlogged(folder: FolderFacts, baseName: string): boolean {
+  if (!folder.database || folder.unlogged.size === 0) return false
   const node = RELATION_FORK.exec(baseName)?.[1]
   return node !== undefined && folder.unlogged.has(node)
 }

@@ -1,4 +1,5 @@
 import { closeSync, readSync } from 'node:fs'
+import type { BlockPool } from '@waltz/bytes'
 import { throwIfAborted } from '@waltz/errors'
 import { TAR_TRAILER, tarPaddingBytes, type TarEntry } from '@waltz/tar'
 import type { ClusterFile } from './cluster-entry.ts'
@@ -19,6 +20,8 @@ export interface PackOptions {
   readonly thresholdBytes: number
   /** The size of the blocks that are yielded, all but the last; each is lent. */
   readonly chunkBytes: number
+  /** Where the blocks come from, so that the next part uses those of the last one again; a pool of the part's own by default. */
+  readonly pool?: BlockPool
   readonly owners: OwnerNames
   readonly factsOf: FactsOf
   /** The check of the pages of a member; undefined when pages are not verified, or the member has none. */
@@ -37,7 +40,7 @@ export interface PackOptions {
  * A vanished file is left out; one that grows is cut at, and one that shrinks is filled to, the size that its header promised.
  */
 export async function* packPart(queue: Pick<EntryQueue, 'take'>, options: PackOptions): AsyncGenerator<Uint8Array, void, undefined> {
-  const blocks = createPartBlocks(options.chunkBytes)
+  const blocks = createPartBlocks(options.chunkBytes, options.pool)
   try {
     let contentBytes = 0
     while (contentBytes <= options.thresholdBytes) {

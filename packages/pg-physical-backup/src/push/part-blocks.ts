@@ -1,4 +1,4 @@
-import { createBlockPool } from '@waltz/bytes'
+import { createBlockPool, giveBack, lendBytes, type BlockPool } from '@waltz/bytes'
 import { encodeTarHeader, writeTarHeader, type TarEntry } from '@waltz/tar'
 
 /** Blocks of a part that may wait for their content while those before them are used. */
@@ -31,9 +31,8 @@ interface Block {
   readonly filling: Promise<void>[]
 }
 
-/** Blocks of `blockBytes` bytes, lent from a pool of their own. No I/O. */
-export function createPartBlocks(blockBytes: number): PartBlocks {
-  const pool = createBlockPool(blockBytes)
+/** Blocks of `blockBytes` bytes, lent from a pool that several parts may share. No I/O. */
+export function createPartBlocks(blockBytes: number, pool: BlockPool = createBlockPool(blockBytes)): PartBlocks {
   const underWay = createUnderWay()
   const waiting: Block[] = []
   let current: Block = { bytes: pool.take(), filling: [] }
@@ -68,7 +67,8 @@ export function createPartBlocks(blockBytes: number): PartBlocks {
     async *rest() {
       yield* takeUntil(0)
       for (const filling of current.filling) await filling
-      if (used > 0) yield current.bytes.subarray(0, used)
+      const last = current.bytes
+      if (used > 0) yield lendBytes(last.subarray(0, used), () => giveBack(last))
     },
     afterReads: (ended, work) => underWay.track(Promise.allSettled(ended).then(work)),
     settled: () => underWay.settled(),
