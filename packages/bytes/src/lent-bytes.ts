@@ -34,12 +34,17 @@ export interface BlockPool {
 }
 
 /**
- * A pool that holds as many blocks as were in use at the same time, made as they are needed. How many that may be is for those who
- * take them to limit.
+ * A pool that holds as many blocks as were in use at the same time, but no more than `maxSpare` unused ones, made as they are
+ * needed. How many may be in use is for those who take them to limit.
  */
-export function createBlockPool(blockBytes: number): BlockPool {
+export function createBlockPool(
+  blockBytes: number,
+  { maxSpare = Number.POSITIVE_INFINITY }: { readonly maxSpare?: number } = {},
+): BlockPool {
   const spare: ArrayBufferLike[] = []
-  const takeBack: TakeBack = (block) => void spare.push(block.buffer)
+  const takeBack: TakeBack = (block) => {
+    if (spare.length < maxSpare) spare.push(block.buffer)
+  }
   return {
     blockBytes,
     take() {

@@ -31,6 +31,15 @@ describe('a block pool', () => {
     expect([first, second, third].map((block) => block.length)).toEqual([4096, 4096, 4096])
   })
 
+  it('keeps no more unused blocks than it was told', () => {
+    const pool = createBlockPool(16, { maxSpare: 1 })
+    const [first, second] = [pool.take(), pool.take()]
+    giveBack(first)
+    giveBack(second)
+    expect(pool.take().buffer).toBe(first.buffer)
+    expect(pool.take().buffer).not.toBe(second.buffer)
+  })
+
   it('is not misled by a view of an earlier loan', () => {
     const pool = createBlockPool(16)
     const old = pool.take()

@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer'
-import { CHUNK_BYTES } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import type {
   Batched,
@@ -11,8 +10,11 @@ import type {
   TarFileSet,
 } from './files-metadata.ts'
 
-/** Text longer than this is handed on as one chunk. */
-const SLAB_CHARACTERS = CHUNK_BYTES
+/**
+ * Text longer than this is handed on as one chunk. Small, because text in the making consists of many pieces, and those at hand when
+ * the young generation is collected become old.
+ */
+const SLAB_CHARACTERS = 32_768
 
 /** Text in the making, shared by the generators below. */
 interface Slab {
@@ -20,7 +22,7 @@ interface Slab {
 }
 
 /**
- * Writes `files_metadata.json` as a stream of chunks of about 256 KiB, in bounded memory whatever the number of files:
+ * Writes `files_metadata.json` as a stream of chunks of about 32 KiB, in bounded memory whatever the number of files:
  * keys and order as WAL-G has them, no escaping of `<`, `>`, `&`, empty top-level members left out (RF 2.1, 2.4).
  * @throws Fault `invalid` `NAME_NOT_UNICODE` from the iteration for a name with a lone surrogate.
  */

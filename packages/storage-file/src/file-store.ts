@@ -1,10 +1,14 @@
+import { createBlockPool } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import type { ObjectStore } from '@waltz/storage'
 import { deleteObjects } from './delete.ts'
 import { listObjectGroups, listObjects } from './list.ts'
 import type { Place } from './place.ts'
-import { getObject, headObject } from './read.ts'
+import { getObject, headObject, READ_BLOCK_BYTES } from './read.ts'
 import { copyObject, putObject } from './write.ts'
+
+/** Read blocks that are kept for the next body: enough for the few large objects that a restore reads at a time. */
+const SPARE_READ_BLOCKS = 16
 
 /** What a file store is made from. */
 export interface FileStoreOptions {
@@ -34,7 +38,8 @@ export function createFileStore({ root, now, randomHex, sync = true }: FileStore
       hint: 'give the folder of the repository',
     })
   }
-  const place: Place = { root, location: `file://${root}`, now, randomHex, sync, unsynced: new Set() }
+  const readBlocks = createBlockPool(READ_BLOCK_BYTES, { maxSpare: SPARE_READ_BLOCKS })
+  const place: Place = { root, location: `file://${root}`, now, randomHex, sync, unsynced: new Set(), readBlocks }
   return {
     capabilities: { copy: true, conditionalPut: true, rangedGet: true, maxObjectBytes: Number.MAX_SAFE_INTEGER, maxDeleteBatch: 1000 },
     location: place.location,

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import type { BlockPool } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import { notFoundFault } from '@waltz/storage'
 import { errnoOf, fileFault } from './errors.ts'
@@ -12,6 +13,8 @@ export interface Place extends NameSource {
   readonly sync: boolean
   /** Folders made by this store whose own directory entry may not be on disk yet. */
   readonly unsynced: Set<string>
+  /** For reading: all bodies take their blocks from here, so that one body uses what the one before it left. */
+  readonly readBlocks: BlockPool
 }
 
 const HINT = 'check that its disk is mounted and that the path is right; it is never created for you'

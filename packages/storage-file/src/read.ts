@@ -1,6 +1,5 @@
 import { constants, type BigIntStats } from 'node:fs'
 import { open, stat, type FileHandle } from 'node:fs/promises'
-import { createBlockPool } from '@waltz/bytes'
 import { Fault, throwIfAborted } from '@waltz/errors'
 import { checkKey, checkRange, clipRange, createObjectBody, untilAborted } from '@waltz/storage'
 import type { CallOptions, GetOptions, ObjectBody, ObjectInfo } from '@waltz/storage'
@@ -9,7 +8,8 @@ import { infoOf } from './object-stats.ts'
 import { lookFault, missingFault, pathOf, type Place } from './place.ts'
 import { isTemporaryKey } from './temporary-name.ts'
 
-const READ_BYTES = 524_288
+/** How much of a large object is read at a time. */
+export const READ_BLOCK_BYTES = 524_288
 /** Non-blocking, so that a named pipe in the repository cannot stop a read for ever; files do not notice. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK
 
@@ -40,7 +40,7 @@ export async function getObject(place: Place, key: string, options: GetOptions |
     const range = clipRange(options?.range, info.size)
     return createObjectBody({
       info,
-      read: () => readRange({ handle, path, key }, range, options?.signal),
+      read: () => readRange({ place, handle, path, key }, range, options?.signal),
       close: () => attempt(handle.close(), { doing: 'close', path, key }),
     })
   } catch (error) {
@@ -67,6 +67,7 @@ async function openOrAbort(place: Place, key: string, options: CallOptions | und
 }
 
 interface OpenFile {
+  readonly place: Place
   readonly handle: FileHandle
   readonly path: string
   readonly key: string
@@ -78,12 +79,11 @@ async function* readRange(
   { start, end }: { readonly start: number; readonly end: number },
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const pool = createBlockPool(Math.max(1, Math.min(READ_BYTES, end - start)))
   let ahead: Promise<Uint8Array> | undefined
   const request = (offset: number): Promise<Uint8Array> | undefined => {
     if (offset >= end) return undefined
-    const block = pool.take()
-    const reading = readFully(file, offset, end - offset < block.length ? block.subarray(0, end - offset) : block)
+    const left = end - offset
+    const reading = readFully(file, offset, left < READ_BLOCK_BYTES ? Buffer.allocUnsafeSlow(left) : file.place.readBlocks.take())
     reading.catch(() => undefined) // reported when it is its turn, or not at all if the consumer stops before
     return reading
   }

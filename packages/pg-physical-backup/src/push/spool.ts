@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { Fault, isFault } from '@waltz/errors'
 
 const BUFFER_BYTES = 256 * 1024
+/** Few texts at a time: those that are at hand when the young generation is collected become old, and stay until a full collection. */
+const READ_BYTES = 16 * 1024
 const SEPARATOR = '\0'
 
 /**
@@ -86,7 +88,7 @@ function openNameless(folder: string): number {
 }
 
 function* readTexts(descriptor: number, length: number): Generator<string, void, undefined> {
-  let buffer = Buffer.allocUnsafe(BUFFER_BYTES)
+  let buffer = Buffer.allocUnsafe(READ_BYTES)
   let held = 0
   for (let offset = 0; offset < length;) {
     // Full without a whole text in it: the text is longer than that.
