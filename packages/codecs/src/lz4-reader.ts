@@ -15,7 +15,7 @@ const PREFIX_BYTES = 4
 /** No byte of an lz4 block makes more than this many bytes of content. */
 const MAX_EXPANSION = 255
 
-/** Shorter blocks get memory of their own: a consumer may keep many of them. */
+/** Shorter stored blocks, which are handed on as they are, get memory of their own: a consumer may keep many of them. */
 const SMALL_BLOCK_BYTES = 65_536
 /** Blocks that are being decoded hold no more content than this, where at least two of them are. */
 const MOST_BYTES_IN_FLIGHT = 8_388_608
@@ -110,7 +110,7 @@ async function* readFrame(cursor: ByteCursor, frame: OpenFrame): AsyncGenerator<
     if (length > frame.header.maxBlockBytes) {
       throw damagedFault({ codec: 'lz4', offset }, `a block of ${length} bytes where at most ${frame.header.maxBlockBytes} are allowed`)
     }
-    const memory = length < SMALL_BLOCK_BYTES ? new Uint8Array(PREFIX_BYTES + length) : frame.pool.take()
+    const memory = stored && length < SMALL_BLOCK_BYTES ? new Uint8Array(PREFIX_BYTES + length) : frame.pool.take()
     const bytes = memory.subarray(0, PREFIX_BYTES + length)
     if (!(await takeInto(cursor, bytes, PREFIX_BYTES))) {
       throw truncatedFault({ codec: 'lz4', offset: cursor.offset }, 'the rest of a block')
