@@ -11,9 +11,9 @@ import { layerProblems, type LayerTable } from './layers/rules.ts'
 /** Rows from the bottom up. Every package and app stands in exactly one. */
 export const layers: LayerTable = [
   ['errors'],
-  ['bytes', 'pg-structures', 'settings'],
+  ['bytes', 'network', 'pg-structures', 'settings'],
   ['storage', 'codecs', 'tar'],
-  ['storage-file', 'repository'],
+  ['storage-file', 'storage-s3', 'storage-gcs', 'storage-azure', 'storage-swift', 'storage-ssh', 'repository'],
   ['wal-archive', 'pg-physical-backup'],
   ['backup-kit'],
   ['cli'],

@@ -48,6 +48,14 @@ const FOLDER_IN_THE_WAY: Meaning = {
   hint: 'no object can also be the folder of others: use another name',
 }
 
+/** What a network mount says when a server was replaced or a folder vanished on it under an open file. */
+const STALE: Meaning = {
+  kind: 'unavailable',
+  code: 'STORAGE_IO',
+  words: 'the network mount has lost track of the file (stale handle)',
+  hint: 'it is tried again; if it persists, mount the file system anew',
+}
+
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   EACCES: DENIED,
   EPERM: DENIED,
@@ -66,6 +74,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EISDIR: FOLDER_IN_THE_WAY,
   ENOTDIR: FOLDER_IN_THE_WAY,
   ENOTEMPTY: FOLDER_IN_THE_WAY,
+  ESTALE: STALE,
 }
 
 const OTHER: Meaning = {

@@ -16,6 +16,4 @@ export const faultCodes: FaultCodeTable = {
     'The file system failed to answer: a disk error, a stale network mount, too many open files. See the cause; try again when it is repaired.',
   STORAGE_SHORT_OBJECT:
     'A stored file became shorter while it was read. Something other than Waltz changed it; the copy cannot be trusted.',
-  STORAGE_CONDITIONAL_PUT_UNSUPPORTED:
-    'This file system has neither hard nor symbolic links, so a file cannot be created only where none is. Use another file system, or allow overwriting.',
 }

@@ -1,8 +1,9 @@
 import { createBlockPool } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
-import type { ObjectStore } from '@waltz/storage'
+import type { MaintainedStore } from '@waltz/storage'
 import { deleteObjects } from './delete.ts'
 import { listObjectGroups, listObjects } from './list.ts'
+import { fileMaintenance } from './maintenance.ts'
 import type { Place } from './place.ts'
 import { getObject, headObject, READ_BLOCK_BYTES } from './read.ts'
 import { copyObject, putObject } from './write.ts'
@@ -32,7 +33,7 @@ export interface FileStoreOptions {
  * `STORAGE_CONDITIONAL_PUT_UNSUPPORTED`.
  * @throws Fault `invalid` `STORAGE_ROOT_INVALID` for a root that is no path.
  */
-export function createFileStore({ root, now, randomHex, sync = true }: FileStoreOptions): ObjectStore {
+export function createFileStore({ root, now, randomHex, sync = true }: FileStoreOptions): MaintainedStore {
   if (root === '' || root.includes('\0')) {
     throw new Fault('invalid', 'STORAGE_ROOT_INVALID', `${JSON.stringify(root)} is not the path of a folder`, {
       hint: 'give the folder of the repository',
@@ -41,7 +42,15 @@ export function createFileStore({ root, now, randomHex, sync = true }: FileStore
   const readBlocks = createBlockPool(READ_BLOCK_BYTES, { maxSpare: SPARE_READ_BLOCKS })
   const place: Place = { root, location: `file://${root}`, now, randomHex, sync, unsynced: new Set(), readBlocks }
   return {
-    capabilities: { copy: true, conditionalPut: true, rangedGet: true, maxObjectBytes: Number.MAX_SAFE_INTEGER, maxDeleteBatch: 1000 },
+    capabilities: {
+      copy: true,
+      conditionalPut: true,
+      conditionalMultipart: 'store',
+      ifMatch: false,
+      rangedGet: true,
+      maxObjectBytes: Number.MAX_SAFE_INTEGER,
+      maxDeleteBatch: 1000,
+    },
     location: place.location,
     head: (key, options) => headObject(place, key, options),
     get: (key, options) => getObject(place, key, options),
@@ -50,6 +59,7 @@ export function createFileStore({ root, now, randomHex, sync = true }: FileStore
     list: (prefix, options) => listObjects(place, prefix, options),
     listGroups: (prefix, options) => listObjectGroups(place, prefix, options),
     copy: (from, to, options) => copyObject(place, from, to, options),
+    maintenance: fileMaintenance(place),
     async [Symbol.asyncDispose]() {},
   }
 }

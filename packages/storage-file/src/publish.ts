@@ -1,6 +1,7 @@
+import type { BigIntStats } from 'node:fs'
 import { link, readlink, rename, stat, symlink, unlink } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { Fault } from '@waltz/errors'
+import { conditionUnsupportedFault } from '@waltz/storage'
 import { errnoOf } from './errors.ts'
 
 /** The system calls that publishing needs, so that a file system without links can be tried anywhere. */
@@ -32,6 +33,26 @@ export async function publishIfAbsent(temporary: string, path: string, calls: Li
   await unlinkQuietly(temporary)
 }
 
+/**
+ * Gives a finished file its final name, over whatever has it. A network file system may repeat the call when its answer was lost, and
+ * then finds nothing to rename: it is done if the name leads to this very file.
+ * @throws the system's own error.
+ */
+export async function publishOver(
+  temporary: string,
+  path: string,
+  found: Pick<BigIntStats, 'ino' | 'dev'>,
+  calls: Pick<LinkCalls, 'rename'> = SYSTEM,
+): Promise<void> {
+  try {
+    await calls.rename(temporary, path)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+    const published = await stat(path, { bigint: true }).catch(() => undefined)
+    if (published === undefined || published.ino !== found.ino || published.dev !== found.dev) throw error
+  }
+}
+
 /** A network file system may repeat a call whose answer was lost, and then finds its own link. */
 async function linkWasMade(temporary: string, path: string): Promise<boolean> {
   const [mine, published] = await Promise.all([stat(temporary, { bigint: true }), stat(path, { bigint: true }).catch(() => undefined)])
@@ -44,16 +65,7 @@ async function publishBySymlink(temporary: string, path: string, calls: LinkCall
     await calls.symlink(target, path)
   } catch (error) {
     if (!NO_LINKS.has(errnoOf(error) ?? '')) throw error
-    throw new Fault(
-      'unsupported',
-      'STORAGE_CONDITIONAL_PUT_UNSUPPORTED',
-      `the file system of ${path} cannot create a file only where none is`,
-      {
-        hint: 'it has neither hard nor symbolic links: use another file system, or allow overwriting',
-        context: { path },
-        cause: error,
-      },
-    )
+    throw conditionUnsupportedFault(basename(path), path, 'its file system has neither hard nor symbolic links')
   }
   try {
     await calls.rename(temporary, path)

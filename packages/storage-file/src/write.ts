@@ -1,14 +1,14 @@
-import { copyFile, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises'
+import { copyFile, lstat, open, unlink, type FileHandle } from 'node:fs/promises'
 import { constants, type BigIntStats, type Stats } from 'node:fs'
 import { Fault, throwIfAborted } from '@waltz/errors'
-import { alreadyExistsFault, checkKey, openPutBody } from '@waltz/storage'
+import { alreadyExistsFault, checkConditions, checkKey, conditionUnsupportedFault, openPutBody } from '@waltz/storage'
 import type { CallOptions, ObjectInfo, PutOptions } from '@waltz/storage'
 import type { ByteSource } from '@waltz/bytes'
 import { attempt, errnoOf, fileFault, type FileCall } from './errors.ts'
 import { createFolders, openFolder, pruneFolders, syncFolders } from './folders.ts'
 import { infoOf } from './object-stats.ts'
 import { isMissing, pathOf, requireRoot, type Place } from './place.ts'
-import { publishIfAbsent } from './publish.ts'
+import { publishIfAbsent, publishOver } from './publish.ts'
 import { headObject } from './read.ts'
 import { isTemporaryKey, temporaryName } from './temporary-name.ts'
 import { writeChunks } from './write-chunks.ts'
@@ -30,6 +30,9 @@ export async function putObject(place: Place, key: string, body: ByteSource, opt
   try {
     throwIfAborted(options?.signal)
     checkTarget(key)
+    checkConditions(options)
+    if (options?.ifMatch !== undefined)
+      throw conditionUnsupportedFault(key, place.location, 'a file system has no step that replaces only a certain file')
     if (options?.onlyIfAbsent === true) await refuseTaken(place, key)
     return await writeObject(place, key, options, ({ handle, temporary }) =>
       writeChunks(handle, source, { call: { doing: 'write', path: temporary, key }, sync: place.sync }),
@@ -70,7 +73,7 @@ async function writeObject(
     // Opened before the object appears: a folder that cannot be synced must fail the put, not the object's durability.
     folder = await openFolder(place, key)
     throwIfAborted(options?.signal)
-    await publish(place, upload, options)
+    await publish(place, { upload, found, options })
     await syncFolders(place, key, folder)
     return infoOf(key, found)
   } catch (error) {
@@ -112,10 +115,16 @@ async function finishUpload({ sync }: Place, { key, temporary, handle }: Upload,
   return found
 }
 
-async function publish(place: Place, { key, temporary }: Upload, options: PutOptions | undefined): Promise<void> {
+interface Finished {
+  readonly upload: Upload
+  readonly found: BigIntStats
+  readonly options: PutOptions | undefined
+}
+
+async function publish(place: Place, { upload: { key, temporary }, found, options }: Finished): Promise<void> {
   const path = pathOf(place, key)
   try {
-    await (options?.onlyIfAbsent === true ? publishIfAbsent(temporary, path) : rename(temporary, path))
+    await (options?.onlyIfAbsent === true ? publishIfAbsent(temporary, path) : publishOver(temporary, path, found))
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') throw alreadyExistsFault(key, place.location, error)
     if (isMissing(error)) await requireRoot(place)

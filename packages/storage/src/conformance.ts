@@ -5,6 +5,7 @@
 import type { ConformanceCase } from './conformance/case.ts'
 import { abortCases } from './conformance/abort-cases.ts'
 import { concurrencyCases } from './conformance/concurrency-cases.ts'
+import { conditionCases } from './conformance/condition-cases.ts'
 import { deleteCases } from './conformance/delete-cases.ts'
 import { getCases } from './conformance/get-cases.ts'
 import { groupCases } from './conformance/group-cases.ts'
@@ -13,6 +14,18 @@ import { putCases } from './conformance/put-cases.ts'
 import { putFailureCases } from './conformance/put-failure-cases.ts'
 
 export type { ConformanceCase } from './conformance/case.ts'
+export { partCases } from './conformance/part-cases.ts'
+export { raceCases } from './conformance/race-cases.ts'
+export { largeCases, largeCasesWithin, type MemoryBound } from './conformance/large-cases.ts'
+export { faultsOfSingleStores, networkFaultCases } from './conformance/network-cases.ts'
+export type {
+  FaultCaseLimits,
+  FaultyNetwork,
+  NetworkFault,
+  NetworkFaultCase,
+  NetworkFixture,
+  RequestLines,
+} from './conformance/faulty-network.ts'
 
 /**
  * All cases. Each works below a key prefix of its own, which it empties before and after, so one store may serve them
@@ -22,6 +35,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...getCases,
   ...putCases,
   ...putFailureCases,
+  ...conditionCases,
   ...listCases,
   ...groupCases,
   ...deleteCases,

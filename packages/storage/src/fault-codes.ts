@@ -14,6 +14,36 @@ export const faultCodes: FaultCodeTable = {
   STORAGE_BODY_USED: 'The bytes of an opened object were read twice, or after it was closed. This is a mistake in the calling program.',
   STORAGE_OBJECT_CHANGED:
     'An object was replaced or deleted while it was read over a failing connection, so the rest would not match. Read it again.',
+  STORAGE_OBJECT_REPLACED:
+    'A write that may only replace a certain version of an object found another one, or none. Nothing was changed. Read it again and decide anew.',
+  STORAGE_CONDITIONAL_PUT_UNSUPPORTED:
+    'This storage cannot create or replace an object on a condition, so two writers could overwrite each other. Nothing was written. `waltz storage probe` shows what the storage can do.',
+  STORAGE_STALLED:
+    'A request made no progress for too long and was cancelled, several times. Look at the network between this machine and the storage.',
+  STORAGE_CHECKSUM_MISMATCH:
+    'Bytes changed on their way to or from the storage, or inside of it: a checksum does not match. Nothing of them was used. Try again; if it persists, check the object with `waltz st cat`.',
+  STORAGE_UNREACHABLE:
+    'The storage could not be reached: no address for its name, no connection, or the connection broke. Check the endpoint, the network, the proxy settings.',
+  STORAGE_THROTTLED: 'The storage asked to slow down, or was busy, again and again. Lower the concurrency, or try again later.',
+  STORAGE_SERVER_FAILED:
+    'The storage answered with an error of its own, several times. Try again later; its own log or status page tells more.',
+  STORAGE_ACCESS_DENIED:
+    'The storage refused: the credentials are wrong or expired, or lack a right. The message names the action. Check the credentials and the policy of the bucket or container.',
+  STORAGE_BUCKET_MISSING: 'The bucket, container or share does not exist. Waltz never creates one. Check the prefix setting, or create it.',
+  STORAGE_REQUEST_REFUSED:
+    'The storage did not understand or accept a request: a setting does not fit this storage. The message holds its answer.',
+  STORAGE_OPTIONS_INVALID: 'A setting of the storage has a value that cannot work. The message names it.',
+  STORAGE_RETENTION_LOCKED:
+    'The storage keeps this object until a date (object lock or retention), so it was not deleted or replaced. The message names the date where the storage tells it.',
+  STORAGE_VERSIONS_UNSUPPORTED: 'This storage keeps no old versions of objects, so there are none to list or remove.',
+  STORAGE_COPY_UNSUPPORTED: 'This storage cannot copy an object by itself. The caller reads and writes it instead.',
+  STORAGE_QUOTA_EXCEEDED:
+    'The storage is full, or a quota is used up. Nothing half-written is visible. Free some space or raise the quota.',
+  STORAGE_CLOCK_SKEWED:
+    'The clock of this machine differs too much from that of the storage, which therefore refuses signed requests. Set the clock.',
+  STORAGE_PATTERN_INVALID: 'A pattern for names is not complete: a [ without its ], or a backslash at the end. Correct the pattern.',
+  STORAGE_TRANSFER_NOT_SEEN:
+    'An object that was copied cannot be found in its new place. Nothing was deleted from the old one. Raise --appearance-checks, or look at the target storage.',
   STORAGE_READ_ONLY: 'A write or delete was asked of a store that was opened for reading only.',
   STORAGE_WRAPPER_INVALID: 'A retry policy or limit has a value out of range. Correct the setting that the message names.',
 }

@@ -15,16 +15,40 @@ export type {
 } from './object-store.ts'
 export { withPrefix } from './with-prefix.ts'
 export { withRetry } from './with-retry.ts'
-export type { RetryEvent, RetryPolicy } from './retry-policy.ts'
 export { withLimits, type StoreLimits } from './with-limits.ts'
 export { createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.ts'
 export { readOnly } from './read-only.ts'
 export { observeStore, type StoreEvent, type StoreObserver, type StoreOperation } from './observe-store.ts'
-export type { Sleep } from './sleep.ts'
 export { checkKey, checkPrefix, compareKeys } from './key.ts'
 export { checkRange, clipRange } from './byte-range.ts'
 export { createObjectBody, type ObjectBodyParts } from './object-body.ts'
 export { openPutBody, type PutBody } from './put-body.ts'
 export { untilAborted } from './until-aborted.ts'
-export { alreadyExistsFault, notFoundFault } from './store-faults.ts'
+export { alreadyExistsFault, checkConditions, conditionUnsupportedFault, notFoundFault, objectReplacedFault } from './store-faults.ts'
+export { createByteBudget, type ByteBudget, type GrantedBytes } from './byte-budget.ts'
+export { watchForStall, type StallWatch, type StallWatchOptions } from './stall-watch.ts'
+export { createPartUploader, type MultipartTarget, type PartUploader, type UploadCall, type UploadSurroundings } from './upload-in-parts.ts'
+export type { MaintainedStore, ObjectVersion, StoreMaintenance, UnfinishedUpload } from './maintenance.ts'
+export { DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_IDLE_TIMEOUT_MS, type NetworkStoreOptions } from './network-options.ts'
+export { resumingBody, type ResumableRead } from './resuming-body.ts'
+export { retried, startAttempts, type AttemptedCall, type Attempts, type RetryEvent, type RetryPolicy } from './retry-policy.ts'
+export { sleepOrAbort, type Sleep } from './sleep.ts'
+export {
+  accessDeniedFault,
+  bucketMissingFault,
+  checksumFault,
+  clockFault,
+  copyUnsupportedFault,
+  networkFault,
+  optionsFault,
+  quotaFault,
+  requestRefusedFault,
+  retentionFault,
+  retryAfterMs,
+  serverFailedFault,
+  throttledFault,
+  unreachableFault,
+  versionsUnsupportedFault,
+  type StoreCall,
+} from './network-faults.ts'
 export { faultCodes } from './fault-codes.ts'

@@ -5,7 +5,7 @@ import { checkKey, checkPrefix, compareKeys } from './key.ts'
 import { createObjectBody } from './object-body.ts'
 import type { CallOptions, GetOptions, ListOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from './object-store.ts'
 import { openPutBody } from './put-body.ts'
-import { alreadyExistsFault, notFoundFault } from './store-faults.ts'
+import { alreadyExistsFault, checkConditions, notFoundFault, objectReplacedFault } from './store-faults.ts'
 
 /** What a memory store is made from. */
 export interface MemoryStoreOptions {
@@ -35,7 +35,15 @@ interface Shelf {
 export function createMemoryStore({ now, maxObjectBytes = 2 ** 30 }: MemoryStoreOptions): ObjectStore {
   const shelf: Shelf = { objects: new Map(), maxObjectBytes, stamp: createStamp(now) }
   return {
-    capabilities: { copy: true, conditionalPut: true, rangedGet: true, maxObjectBytes, maxDeleteBatch: 1000 },
+    capabilities: {
+      copy: true,
+      conditionalPut: true,
+      conditionalMultipart: 'store',
+      ifMatch: true,
+      rangedGet: true,
+      maxObjectBytes,
+      maxDeleteBatch: 1000,
+    },
     location: LOCATION,
     head: async (key, options) => find(shelf, key, options).info,
     get: async (key, options) => openBody(find(shelf, key, options), options),
@@ -91,11 +99,14 @@ function store(shelf: Shelf, key: string, bytes: Uint8Array): ObjectInfo {
 async function put(shelf: Shelf, key: string, body: ByteSource, options: PutOptions | undefined): Promise<ObjectInfo> {
   const source = openPutBody(key, body, options)
   const refuseTaken = (): void => {
-    if (options?.onlyIfAbsent === true && shelf.objects.has(key)) throw alreadyExistsFault(key, LOCATION)
+    const found = shelf.objects.get(key)
+    if (options?.onlyIfAbsent === true && found !== undefined) throw alreadyExistsFault(key, LOCATION)
+    if (options?.ifMatch !== undefined && found?.info.etag !== options.ifMatch) throw objectReplacedFault(key, LOCATION)
   }
   try {
     throwIfAborted(options?.signal)
     checkKey(key)
+    checkConditions(options)
     refuseTaken()
     const bytes = await collect(key, source, shelf.maxObjectBytes)
     refuseTaken() // somebody else may have been faster

@@ -48,7 +48,15 @@ export interface ObjectStore extends AsyncDisposable {
 /** What a store can do; wrappers pass it on, so nobody tests for optional methods. */
 export interface StoreCapabilities {
   readonly copy: boolean
+  /** `onlyIfAbsent` has exactly one winner, for objects that are stored in one request. */
   readonly conditionalPut: boolean
+  /**
+   * The same for objects that are stored in parts: by the store itself, by a small claim object of Waltz's that guards the name
+   * (against other writers of Waltz's only), or not at all.
+   */
+  readonly conditionalMultipart: 'store' | 'claim' | 'none'
+  /** `ifMatch` is honoured, for objects that are stored in one request. */
+  readonly ifMatch: boolean
   readonly rangedGet: boolean
   readonly maxObjectBytes: number
   readonly maxDeleteBatch: number
@@ -83,8 +91,16 @@ export interface GetOptions extends CallOptions {
 
 /** Taken by `put`. */
 export interface PutOptions extends CallOptions {
-  /** Rejects with `already-exists` if the key is taken; needs `capabilities.conditionalPut`. */
+  /**
+   * Rejects with `already-exists` if the key is taken; `unsupported` `STORAGE_CONDITIONAL_PUT_UNSUPPORTED` where the store cannot
+   * keep the promise: never a look followed by a put.
+   */
   readonly onlyIfAbsent?: boolean
+  /**
+   * The etag that the object must still have to be replaced; otherwise, and when it is gone, `conflict` `STORAGE_OBJECT_REPLACED`.
+   * `unsupported` `STORAGE_CONDITIONAL_PUT_UNSUPPORTED` without `capabilities.ifMatch`. Not together with `onlyIfAbsent`.
+   */
+  readonly ifMatch?: string
   /** When known, lets the store pick a single request or a part size. A wrong value is an error and stores nothing. */
   readonly size?: number
   readonly contentType?: string

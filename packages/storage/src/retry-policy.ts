@@ -7,9 +7,11 @@ export interface RetryPolicy {
   readonly maxAttempts: number
   /** Longest wait before the second attempt; doubles with each further one. */
   readonly baseDelayMs: number
-  /** No wait is longer. */
+  /** No wait is longer, except where the store asks for one. */
   readonly maxDelayMs: number
-  /** A number from 0 up to 1, such as `Math.random`; spreads the waits of many callers. */
+  /** The longest wait that a store may ask for (`context.retryAfterMs` of a fault, from `Retry-After`). 60 s unless given. */
+  readonly maxRetryAfterMs?: number
+  /** A number from 0 up to 1, such as `Math.random`: which part of the longest wait is waited, so that many callers spread out. */
   readonly random: () => number
   readonly sleep: Sleep
   /** Told before each wait, so that a slow store is never a silent one. */
@@ -52,7 +54,7 @@ export function startAttempts(policy: RetryPolicy, call: AttemptedCall): Attempt
       attempt += 1
       if (attempt >= policy.maxAttempts) throw persistentFault(error, call, attempt)
       throwIfAborted(call.signal)
-      const delayMs = delayBefore(policy, attempt)
+      const delayMs = delayBefore(policy, attempt, error)
       policy.onRetry?.({ operation: call.operation, key: call.key, attempt, delayMs, fault: error })
       await sleepOrAbort(policy.sleep, delayMs, call.signal)
     },
@@ -75,10 +77,15 @@ export async function retried<T>(policy: RetryPolicy, call: AttemptedCall, run: 
   }
 }
 
-/** Half of the exponential wait for certain, the other half at random. */
-function delayBefore(policy: RetryPolicy, attempt: number): number {
-  const full = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1))
-  return Math.round(full / 2 + (full / 2) * policy.random())
+const MOST_RETRY_AFTER_MS = 60_000
+
+/** Any part of the exponential wait ("full jitter"); what the store asked for comes first, spread over a quarter more. */
+function delayBefore(policy: RetryPolicy, attempt: number, { context }: Fault): number {
+  const random = policy.random()
+  const jittered = random * Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1))
+  const asked = typeof context['retryAfterMs'] === 'number' ? Math.max(0, context['retryAfterMs']) : 0
+  const after = Math.min(asked, policy.maxRetryAfterMs ?? MOST_RETRY_AFTER_MS)
+  return Math.round(Math.max(jittered, after * (1 + random / 4)))
 }
 
 function persistentFault(fault: Fault, { operation, key }: AttemptedCall, attempts: number): Fault {

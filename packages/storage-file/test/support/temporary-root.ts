@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import type { ObjectStore } from '@waltz/storage'
+import type { MaintainedStore } from '@waltz/storage'
 import { createFileStore, type FileStoreOptions } from '../../src/index.ts'
 
 const made: string[] = []
@@ -20,6 +20,6 @@ export function temporaryRoot(): string {
 
 export const randomHex = (digits: number): string => randomBytes(digits / 2).toString('hex')
 
-export function fileStore(root: string, over: Partial<FileStoreOptions> = {}): ObjectStore {
+export function fileStore(root: string, over: Partial<FileStoreOptions> = {}): MaintainedStore {
   return createFileStore({ root, now: () => new Date('2024-02-03T04:05:06.789Z'), randomHex, sync: false, ...over })
 }

@@ -30,6 +30,16 @@ const ODD_NAMES = [
   '$var',
   '@at!',
   'tést/ünï/код.json',
+  'trailing.',
+  'trailing..',
+  'dots../x',
+  'a b+c%20d',
+  'a%2Fb',
+  '%',
+  '+',
+  '-rf',
+  '__proto__',
+  'constructor',
 ]
 const MANY = 1_100
 

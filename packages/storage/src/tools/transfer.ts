@@ -1,0 +1,215 @@
+import { Fault, throwIfAborted } from '@waltz/errors'
+import { compareKeys } from '../key.ts'
+import type { CallOptions, ObjectInfo, ObjectStore } from '../object-store.ts'
+import { sleepOrAbort, type Sleep } from '../sleep.ts'
+import { copyObject, objectExists } from './copy-object.ts'
+
+/** Objects that belong together: `last` exists in the target only when all of `data` do, and leaves the source first. */
+export interface TransferGroup {
+  readonly name: string
+  readonly data: readonly ObjectInfo[]
+  /** What makes the group count, such as a backup's sentinel. */
+  readonly last?: ObjectInfo
+}
+
+/** Something that happened to one object. */
+export interface TransferEvent {
+  readonly kind: 'copied' | 'deleted'
+  readonly key: string
+  readonly bytes: number
+}
+
+/** One object that could not be moved. The group it belongs to stays in the source. */
+export interface TransferFailure {
+  readonly group: string
+  readonly key: string
+  readonly error: unknown
+}
+
+/** How a transfer works. */
+export interface TransferOptions extends CallOptions {
+  readonly source: ObjectStore
+  readonly target: ObjectStore
+  /** Copy only: nothing is deleted from the source. */
+  readonly preserve: boolean
+  /** Replace what the target has under the same name; without it the target's own object ends the group with `already-exists`. */
+  readonly overwrite: boolean
+  /**
+   * Ask the target for each object first: one of the same size there counts as copied, one of another size is `conflict`. For groups
+   * that hold everything, so that what an earlier transfer copied leaves the source, too. Without `overwrite` only.
+   */
+  readonly skipPresent?: boolean
+  /** Stop everything at the first failure instead of going on with other groups. */
+  readonly failFast: boolean
+  /** Objects in flight, over all groups. */
+  readonly concurrency: number
+  /** How often the target is asked for each object before its original is deleted; 0 = not at all. */
+  readonly appearanceChecks: number
+  readonly appearanceIntervalMs: number
+  readonly sleep: Sleep
+  readonly observe?: (event: TransferEvent) => void
+}
+
+/** What a transfer came to. */
+export interface TransferOutcome {
+  readonly groups: number
+  readonly objects: number
+  readonly bytes: number
+  /** The first of them; `failed` counts all. */
+  readonly failures: readonly TransferFailure[]
+  readonly failed: number
+}
+
+const FAILURES_TOLD = 100
+
+/**
+ * Moves groups of objects from one store into another, bytes unchanged. In the target the last object of a group is stored only after
+ * all others were found there; in the source it is deleted before them: at every moment each group is whole in at least one of the
+ * two. A group that fails is left in the source; its copies so far stay in the target, where the next transfer finds them.
+ * @throws Fault `aborted`; the first failure when `failFast`. Without it failures are told in the outcome.
+ */
+export async function transferObjects(
+  groups: AsyncIterable<TransferGroup> | Iterable<TransferGroup>,
+  options: TransferOptions,
+): Promise<TransferOutcome> {
+  const tally: Tally = { groups: 0, objects: 0, bytes: 0, failures: [], failed: 0 }
+  for await (const batch of batches(groups, options.concurrency)) {
+    // Small groups side by side, a large one with all hands: either way `concurrency` objects are in flight.
+    const lanes = Math.max(1, Math.floor(options.concurrency / batch.length))
+    await Promise.all(batch.map((group) => moveGroup(group, { options, tally, lanes })))
+    throwIfAborted(options.signal)
+    const [first] = tally.failures
+    if (options.failFast && first !== undefined) throw first.error
+  }
+  return tally
+}
+
+/**
+ * What the source has below `prefix` and the target has not, in byte order; with `overwrite` everything that the source has. Holds
+ * no listing in memory.
+ */
+export async function* objectsToTransfer(
+  { source, target, overwrite, signal }: Pick<TransferOptions, 'source' | 'target' | 'overwrite' | 'signal'>,
+  prefix: string,
+): AsyncGenerator<ObjectInfo, void, undefined> {
+  const call = signal === undefined ? {} : { signal }
+  if (overwrite) return yield* source.list(prefix, call)
+  const there = target.list(prefix, call)[Symbol.asyncIterator]()
+  try {
+    let other = await there.next()
+    for await (const info of source.list(prefix, call)) {
+      while (other.done !== true && compareKeys(other.value.key, info.key) < 0) other = await there.next()
+      if (other.done === true || other.value.key !== info.key) yield info
+    }
+  } finally {
+    await there.return?.()
+  }
+}
+
+interface Tally {
+  groups: number
+  objects: number
+  bytes: number
+  readonly failures: TransferFailure[]
+  failed: number
+}
+
+interface Move {
+  readonly options: TransferOptions
+  readonly tally: Tally
+  readonly lanes: number
+}
+
+async function moveGroup(group: TransferGroup, move: Move): Promise<void> {
+  const { options, tally } = move
+  const copied = await inLanes(group.data, move.lanes, (info) => attempt(group, info, move, () => copyOne(info, move)))
+  if (!copied) return
+  const { last } = group
+  if (last !== undefined && !(await attempt(group, last, move, () => copyOne(last, move)))) return
+  tally.groups += 1
+  if (options.preserve) return
+  if (last !== undefined && !(await attempt(group, last, move, () => deleteOne(last, options)))) return
+  await inLanes(group.data, move.lanes, (info) => attempt(group, info, move, () => deleteOne(info, options)))
+}
+
+/** Runs one step; what fails is noted, and false. */
+async function attempt(group: TransferGroup, info: ObjectInfo, { tally, options }: Move, step: () => Promise<void>): Promise<boolean> {
+  try {
+    throwIfAborted(options.signal)
+    await step()
+    return true
+  } catch (error) {
+    tally.failed += 1
+    if (tally.failures.length < FAILURES_TOLD) tally.failures.push({ group: group.name, key: info.key, error })
+    return false
+  }
+}
+
+async function copyOne(info: ObjectInfo, { options, tally }: Move): Promise<void> {
+  const { source, target, overwrite, skipPresent = false, signal, observe } = options
+  const call = signal === undefined ? {} : { signal }
+  const present = skipPresent && !overwrite ? await objectExists(target, info.key, call) : undefined
+  if (present !== undefined && present.size !== info.size) throw changedFault(info, present.size)
+  if (present !== undefined) return
+  const onlyIfAbsent = !overwrite && target.capabilities.conditionalPut
+  const stored = await copyObject({ store: source, key: info.key }, { store: target, key: info.key }, { ...call, onlyIfAbsent })
+  if (stored.size !== info.size) throw changedFault(info, stored.size)
+  if (!options.preserve) await waitForAppearance(info, options)
+  tally.objects += 1
+  tally.bytes += info.size
+  observe?.({ kind: 'copied', key: info.key, bytes: info.size })
+}
+
+async function waitForAppearance(info: ObjectInfo, options: TransferOptions): Promise<void> {
+  const { target, appearanceChecks, appearanceIntervalMs, sleep, signal } = options
+  for (let check = 1; check <= appearanceChecks; check += 1) {
+    const found = await objectExists(target, info.key, signal === undefined ? {} : { signal })
+    if (found?.size === info.size) return
+    if (found !== undefined) throw changedFault(info, found.size)
+    if (check < appearanceChecks) await sleepOrAbort(sleep, appearanceIntervalMs, signal)
+  }
+  if (appearanceChecks === 0) return
+  throw new Fault('unavailable', 'STORAGE_TRANSFER_NOT_SEEN', `${info.key} was stored in ${target.location} but cannot be found there`, {
+    hint: 'the target may show new objects late: raise --appearance-checks. Nothing was deleted from the source',
+    context: { key: info.key },
+  })
+}
+
+async function deleteOne(info: ObjectInfo, { source, signal, observe }: TransferOptions): Promise<void> {
+  await source.delete([info.key], signal === undefined ? {} : { signal })
+  observe?.({ kind: 'deleted', key: info.key, bytes: info.size })
+}
+
+function changedFault(info: ObjectInfo, size: number): Fault {
+  return new Fault(
+    'conflict',
+    'STORAGE_OBJECT_CHANGED',
+    `${info.key} has ${size} bytes in the target and had ${info.size} when it was listed`,
+    {
+      hint: 'somebody writes to it: try again when nobody does',
+      context: { key: info.key },
+    },
+  )
+}
+
+/** Runs `work` for every item, a few at a time; true when all were. Goes on after a failure, so that a repetition has less to do. */
+async function inLanes<Item>(items: readonly Item[], lanes: number, work: (item: Item) => Promise<boolean>): Promise<boolean> {
+  const queue = items.values()
+  let all = true
+  const lane = async (): Promise<void> => {
+    for (const item of queue) if (!(await work(item))) all = false
+  }
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(lanes, items.length)) }, lane))
+  return all
+}
+
+async function* batches<Item>(items: AsyncIterable<Item> | Iterable<Item>, size: number): AsyncGenerator<readonly Item[]> {
+  let batch: Item[] = []
+  for await (const item of items) {
+    batch.push(item)
+    if (batch.length < size) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
