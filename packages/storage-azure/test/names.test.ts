@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest'
+import { checkName, checkNamePrefix } from '../src/names.ts'
+
+describe('names of blobs', () => {
+  it.each(['a', 'a/b', ' a ', '.hidden', 'a..b', '100%', 'é/😀', 'x'.repeat(1024)])('takes %j', (name) => {
+    expect(() => checkName(name)).not.toThrow()
+    expect(() => checkNamePrefix(name)).not.toThrow()
+  })
+  it.each([
+    '',
+    '/a',
+    'a/',
+    'a//b',
+    '..',
+    'back\\slash',
+    'dot.',
+    'dot./b',
+    '...',
+    'a\nb',
+    'a\u007f',
+    'a\uffff',
+    'x'.repeat(1025),
+    'a/'.repeat(254) + 'a',
+  ])('refuses %j', (name) => {
+    expect(() => checkName(name)).toThrow(expect.objectContaining({ kind: 'invalid', code: 'STORAGE_KEY_INVALID' }))
+  })
+  it('takes a beginning that may still grow', () => {
+    expect(() => checkNamePrefix('folder/name.')).not.toThrow()
+    expect(() => checkNamePrefix('')).not.toThrow()
+    expect(() => checkNamePrefix('folder./name')).toThrow('ends in a dot')
+    expect(() => checkNamePrefix('a\\b')).toThrow('backslash')
+  })
+})

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { conformanceCases } from '@waltz/storage/conformance'
+import { withPrefix, withRetry, type ObjectStore } from '@waltz/storage'
+import { startGcsFake, type GcsFake } from '@waltz/testkit'
+import { gcsStore, quickly } from './support/store.ts'
+
+const MIB = 2 ** 20
+
+/** Against the fake: there is no server of Google's to run. */
+const stores: readonly (readonly [name: string, make: (fake: GcsFake) => ObjectStore])[] = [
+  ['one request each', (fake) => gcsStore(fake)],
+  ['resumable in pieces of 256 KiB, pages of 10', (fake) => gcsStore(fake, { chunkBytes: MIB / 4, pageSize: 10 })],
+  ['composed of pieces in parallel', (fake) => gcsStore(fake, { chunkBytes: MIB / 4, pieceConcurrency: 4 })],
+  ['under a key', (fake) => gcsStore(fake, { encryptionKey: new Uint8Array(32).fill(7), chunkBytes: MIB, pieceConcurrency: 2 })],
+  [
+    'with a service account, retries and a prefix',
+    (fake) => withPrefix(withRetry(gcsStore(fake, { credentials: { kind: 'key', key: { ...fake.serviceAccountKey } } }), quickly), 'a/b'),
+  ],
+]
+
+describe.each(stores)('GCS store, %s', (name, make) => {
+  let fake: GcsFake
+  let store: ObjectStore
+  beforeAll(async () => {
+    fake = await startGcsFake({ auth: name.includes('service account') })
+    store = make(fake)
+  })
+  afterAll(async () => {
+    await store[Symbol.asyncDispose]()
+    expect(fake.uploads.open()).toBe(0)
+    await fake.stop()
+  })
+  it.each(conformanceCases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_case, item) => {
+    expect(item.needs?.(store) ?? true).toBe(true)
+    await item.run(store)
+    expect((await Array.fromAsync(store.list(''))).filter(({ key }) => key.includes('waltz-pieces'))).toEqual([])
+  })
+})

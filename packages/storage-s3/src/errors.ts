@@ -1,0 +1,237 @@
+import { Fault, isFault } from '@waltz/errors'
+import {
+  accessDeniedFault,
+  bucketMissingFault,
+  checksumFault,
+  clockFault,
+  networkFault,
+  notFoundFault,
+  optionsFault,
+  quotaFault,
+  requestRefusedFault,
+  retentionFault,
+  retryAfterMs,
+  serverFailedFault,
+  throttledFault,
+  type StoreCall,
+} from '@waltz/storage'
+
+/** What a request was for, and where. */
+export interface S3Call {
+  /** Reads like `read base/part_001.tar`. */
+  readonly doing: string
+  readonly location: string
+  /** The object whose absence is `not-found`; undefined where a 404 means something else. */
+  readonly key: string | undefined
+  readonly now: () => Date
+  /** Taken out of everything that is told. */
+  readonly secrets: readonly string[]
+}
+
+/** What the storage said, without what it must not repeat. */
+export interface S3Refusal {
+  readonly code: string
+  /** 0 where it is not known. */
+  readonly status: number
+  readonly message: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** The cause of a fault: the SDK's error without headers, signatures and requests. */
+class S3Cause extends Error {
+  readonly code: string
+  readonly status: number
+  readonly requestId: string | undefined
+  /** Where the bucket lies, if the answer told. */
+  readonly region: string | undefined
+  constructor(refusal: S3Refusal) {
+    super(`${refusal.code} (HTTP ${refusal.status})`)
+    this.name = 'S3Error'
+    this.code = refusal.code
+    this.status = refusal.status
+    this.requestId = refusal.headers['x-amz-request-id']
+    this.region = refusal.headers['x-amz-bucket-region']
+  }
+}
+
+/** The HTTP status behind a fault of this package; 0 for any other error. */
+export function statusOf(error: unknown): number {
+  return isFault(error) && error.cause instanceof S3Cause ? error.cause.status : 0
+}
+
+/** The region that an answer named, behind a fault of this package. */
+export function regionOf(error: unknown): string | undefined {
+  return isFault(error) && error.cause instanceof S3Cause ? error.cause.region : undefined
+}
+
+/** The storage's own code behind a fault of this package. */
+export function codeOf(error: unknown): string | undefined {
+  return isFault(error) && error.cause instanceof S3Cause ? error.cause.code : undefined
+}
+
+/** The fault for whatever the SDK threw. A fault passes through. */
+export function s3Fault(error: unknown, call: S3Call, headers: Readonly<Record<string, string>> | undefined): Fault {
+  if (isFault(error)) return error
+  const { name, message, code, $metadata } = asShape(error)
+  const status = $metadata?.httpStatusCode ?? 0
+  const told = redact(message ?? '', call.secrets)
+  if (/CredentialsProviderError|ProviderError|NoAuth/.test(name ?? '') || isCredentialsError(told))
+    return accessDeniedFault({ doing: call.doing, location: call.location, answer: told, hint: NO_CREDENTIALS })
+  if (status === 0) {
+    const cause = new S3Cause({ code: code ?? name ?? 'Error', status: 0, message: told, headers: {} })
+    const network = networkFault(error, { doing: call.doing, location: call.location })
+    if (network !== undefined) return withCause(network, cause)
+    return serverFailedFault({ doing: call.doing, location: call.location, cause, answer: `${name ?? 'error'}: ${told}` })
+  }
+  return refusalFault({ code: code ?? name ?? 'UnknownError', status, message: told, headers: headers ?? {} }, call)
+}
+
+/** The fault for an answer that is no success. */
+export function refusalFault(refusal: S3Refusal, call: S3Call): Fault {
+  const { code, status, message, headers } = refusal
+  const cause = new S3Cause(refusal)
+  const words = `${code}${status === 0 ? '' : `, HTTP ${status}`}${message === '' || message === code ? '' : `: ${message}`}`
+  const told: StoreCall = { doing: call.doing, location: call.location, cause, answer: redact(words, call.secrets) }
+  const after = retryAfterMs(headers['retry-after'], call.now)
+  return byCode(refusal, { call, told, after }) ?? byStatus(refusal, { call, told, after })
+}
+
+/** Replaces every secret, in the forms in which it may travel. */
+export function redact(text: string, secrets: readonly string[]): string {
+  let clean = text
+  for (const secret of secrets) {
+    if (secret.length < 4) continue
+    for (const form of [secret, encodeURIComponent(secret)]) clean = clean.replaceAll(form, '***')
+  }
+  return clean
+}
+
+const NO_CREDENTIALS =
+  'no usable credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role of this machine'
+
+const HINTS: Readonly<Record<string, string>> = {
+  InvalidAccessKeyId: 'the storage does not know the access key: check AWS_ACCESS_KEY_ID, and that it belongs to this endpoint',
+  SignatureDoesNotMatch: 'the secret key does not belong to the access key: check AWS_SECRET_ACCESS_KEY for missing or extra characters',
+  ExpiredToken: 'the temporary credentials have expired: fetch new ones, or configure a role, whose credentials are renewed',
+  ExpiredTokenException: 'the temporary credentials have expired: fetch new ones, or configure a role, whose credentials are renewed',
+  TokenRefreshRequired: 'the temporary credentials must be renewed',
+  InvalidToken: 'the session token is not valid: check AWS_SESSION_TOKEN, and unset it when the keys are permanent',
+  AccessDenied:
+    'the key may not do this; S3 answers so for a missing object too where the key lacks the right to list the bucket (s3:ListBucket)',
+  AllAccessDisabled: 'all access to this bucket was disabled by its owner or provider',
+}
+
+interface Told {
+  readonly call: S3Call
+  readonly told: StoreCall
+  readonly after: number | undefined
+}
+
+const DENIED =
+  /^(AccessDenied\w*|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken\w*|InvalidToken|TokenRefreshRequired|AllAccessDisabled|AccountProblem|InvalidSecurity|InvalidClientTokenId|UnrecognizedClientException|NotSignedUp|InvalidPayer|Unauthorized)$/
+const THROTTLED =
+  /^(SlowDown\w*|ServiceUnavailable|Throttling\w*|ThrottledException|TooManyRequests\w*|RequestLimitExceeded|RequestThrottled\w*|BandwidthLimitExceeded|ReduceYourRequestRate|ServerBusy)$/
+const CHECKSUM = /^(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch|ChecksumMismatch|InvalidChecksum)$/
+const FULL =
+  /^(QuotaExceeded|InsufficientStorage|InsufficientCapacity|XMinioStorageFull|StorageQuotaExceeded|NotEnoughSpace|AccountQuotaExceeded)$/
+const WRONG_REGION =
+  /^(PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraintException|IncorrectEndpoint|InvalidRegionName)$/
+const AGAIN =
+  /^(InternalError|OperationAborted|ConditionalRequestConflict|RequestTimeout\w*|TemporaryRedirect|IncompleteBody|ClientDisconnected|RequestTimeoutException)$/
+
+function byCode({ code, headers }: S3Refusal, { call, told, after }: Told): Fault | undefined {
+  if (code === 'NoSuchBucket') return bucketMissingFault(told, 'bucket')
+  if (code === 'NoSuchKey' || code === 'NoSuchVersion')
+    return call.key === undefined ? serverFailedFault(told, after) : notFoundFault(call.key, call.location, told.cause)
+  if (code === 'NoSuchUpload') return uploadGoneFault(told)
+  if (code === 'InvalidObjectState') return archivedFault(told)
+  if (code === 'InvalidBucketName') return optionsFault(`the storage does not accept the bucket name of ${call.location}`)
+  if (code === 'RequestTimeTooSkewed' || code === 'RequestExpired') return clockFault(told)
+  if (isLocked(told.answer ?? '', code)) return retentionFault(told)
+  if (DENIED.test(code)) return accessDeniedFault(withHint(told, HINTS[code]))
+  if (THROTTLED.test(code)) return throttledFault(told, after)
+  if (CHECKSUM.test(code)) return checksumFault(told, { retryable: true })
+  if (FULL.test(code)) return quotaFault(told)
+  if (WRONG_REGION.test(code)) return requestRefusedFault(withHint(told, regionHint(headers['x-amz-bucket-region'])))
+  return AGAIN.test(code) ? serverFailedFault(told, after) : undefined
+}
+
+function byStatus({ status, code, headers }: S3Refusal, { call, told, after }: Told): Fault {
+  // Only an answer to HEAD has no code: whoever asks that way makes sure that the bucket exists.
+  if (status === 404 && code === 'NotFound' && call.key !== undefined) return notFoundFault(call.key, call.location, told.cause)
+  if (status === 404) return requestRefusedFault(withHint(told, 'what answers there does not speak S3: check the endpoint'))
+  if (status === 401 || status === 403 || status === 407) return accessDeniedFault(withHint(told, HINTS['AccessDenied']))
+  if (status === 301 || status === 308) return requestRefusedFault(withHint(told, regionHint(headers['x-amz-bucket-region'])))
+  if (status === 429) return throttledFault(told, after)
+  if (status === 503) return throttledFault(told, after)
+  if (status === 507) return quotaFault(told)
+  if (status === 501) return requestRefusedFault(told)
+  const again = status >= 500 || status === 307 || status === 408 || status === 409 || status === 499 || status < 300
+  return again ? serverFailedFault(told, after) : requestRefusedFault(told)
+}
+
+function isLocked(answer: string, code: string): boolean {
+  return /ObjectLocked|FileImmutable|WORM/.test(code) || /object[- ]lock|protected by|retention|WORM|legal hold/i.test(answer)
+}
+
+function regionHint(region: string | undefined): string {
+  return region === undefined
+    ? 'the bucket lies in another region than the one that was addressed: correct AWS_REGION or the endpoint'
+    : `the bucket lies in ${region}: set AWS_REGION to it, and the endpoint, if there is one, to that of the region`
+}
+
+function uploadGoneFault({ doing, location, cause }: StoreCall): Fault {
+  return new Fault('conflict', 'S3_UPLOAD_GONE', `${doing} in ${location} failed: the upload in parts is no longer there`, {
+    hint: 'somebody removed unfinished uploads while this one was running: a lifecycle rule with a short time, or another program',
+    context: { location },
+    cause,
+  })
+}
+
+function archivedFault({ doing, location, cause }: StoreCall): Fault {
+  return new Fault('unavailable', 'S3_OBJECT_ARCHIVED', `${doing} in ${location} failed: the object lies in an archive class`, {
+    hint: 'restore it from the archive first (RestoreObject), which can take hours, and choose another storage class for backups',
+    context: { location },
+    cause,
+    retryable: false,
+  })
+}
+
+function withHint(told: StoreCall, hint: string | undefined): StoreCall {
+  return hint === undefined ? told : { ...told, hint }
+}
+
+/** The SDK's error may hold the request with its signature. */
+function withCause(fault: Fault, cause: S3Cause): Fault {
+  return new Fault(fault.kind, fault.code, fault.message, {
+    ...(fault.hint === undefined ? {} : { hint: fault.hint }),
+    context: fault.context,
+    cause,
+    retryable: fault.retryable,
+  })
+}
+
+function isCredentialsError(message: string): boolean {
+  return /^(Resolved credential object is not valid|Credential is missing|Could not load credentials)/.test(message)
+}
+
+interface ErrorShape {
+  readonly name?: string
+  readonly message?: string
+  readonly code?: string
+  readonly $metadata?: { readonly httpStatusCode?: number }
+}
+
+/** S3's code is the name of the SDK's error; `code` is that of sockets, or the same. */
+function asShape(error: unknown): ErrorShape {
+  if (typeof error !== 'object' || error === null) return { name: 'Error', message: String(error) }
+  const { name, message, Code, code, $metadata } = error as Record<string, unknown>
+  const status = ($metadata as { readonly httpStatusCode?: unknown } | undefined)?.httpStatusCode
+  const own = typeof Code === 'string' ? Code : typeof code === 'string' ? code : undefined
+  return {
+    ...(typeof name === 'string' ? { name } : {}),
+    ...(typeof message === 'string' ? { message } : {}),
+    ...(own === undefined ? {} : { code: own }),
+    ...(typeof status === 'number' ? { $metadata: { httpStatusCode: status } } : {}),
+  }
+}

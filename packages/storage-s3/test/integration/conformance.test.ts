@@ -1,0 +1,35 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { conformanceCases, partCases, raceCases, type ConformanceCase } from '@waltz/storage/conformance'
+import { withPrefix, withRetry, type MaintainedStore, type ObjectStore } from '@waltz/storage'
+import { sharedServer } from '@waltz/testkit'
+import { networkOptions } from '../support/options.ts'
+import { later, PART_BYTES, radosgwStore } from '../support/radosgw.ts'
+
+const radosgw = await sharedServer('radosgw')
+const { retry } = networkOptions()
+
+const cases: readonly ConformanceCase[] = [...conformanceCases, ...partCases(PART_BYTES), ...raceCases(1000)]
+const listing = conformanceCases.filter(({ name }) => /list|group|delete|keys/.test(name))
+
+const kinds: readonly (readonly [name: string, cases: readonly ConformanceCase[], make: () => Promise<MaintainedStore>])[] = [
+  ['bare', cases, () => radosgwStore(radosgw.server)],
+  ['with pages of ten and ListObjects', listing, () => radosgwStore(radosgw.server, { pageSize: 10, useListV1: true })],
+  ['with pages of ten', listing, () => radosgwStore(radosgw.server, { pageSize: 10, deleteBatch: 7 })],
+  ['taken for an unknown provider', conformanceCases, () => radosgwStore(radosgw.server, { provider: 'unknown' })],
+]
+
+describe.skipIf(radosgw.missing !== undefined).each(kinds)(`S3 on ${radosgw.title}, %s`, (_name, own, make) => {
+  const store = later(make)
+  afterAll(async () => (await store())[Symbol.asyncDispose]())
+  it.each(own.map((item) => [item.name, item] as const))('%s', async (_case, item) => {
+    const bare = await store()
+    expect(item.needs?.(bare) ?? true).toBe(true)
+    await item.run(bare)
+  })
+})
+
+describe.skipIf(radosgw.missing !== undefined)(`S3 on ${radosgw.title}, wrapped`, () => {
+  const store = later(async (): Promise<ObjectStore> => withPrefix(withRetry(await radosgwStore(radosgw.server), retry), 'some/folder'))
+  afterAll(async () => (await store())[Symbol.asyncDispose]())
+  it.each(conformanceCases.map((item) => [item.name, item] as const))('%s', async (_case, item) => item.run(await store()))
+})

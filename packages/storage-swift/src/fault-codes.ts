@@ -1,0 +1,7 @@
+import type { FaultCodeTable } from '@waltz/errors'
+
+/** Codes thrown by this package, besides those of `@waltz/storage`. */
+export const faultCodes: FaultCodeTable = {
+  STORAGE_OBJECT_TOO_LARGE:
+    'The object is larger than Swift takes in one request. Nothing was stored. Announce its size, or have large objects stored in segments.',
+}

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { conformanceCases, partCases, type ConformanceCase } from '@waltz/storage/conformance'
+import type { MaintainedStore } from '@waltz/storage'
+import type { SwiftStoreOptions } from '../../src/index.ts'
+import { swiftServers, swiftStore } from '../support/store.ts'
+
+const MIB = 2 ** 20
+const listing = conformanceCases.filter(({ name }) => /list|group|delete|keys/.test(name))
+
+/** Streams begin at 64 KiB; segments have a MiB, since Swift reads at most one smaller one a second. */
+const kinds: readonly (readonly [name: string, cases: readonly ConformanceCase[], options: Partial<SwiftStoreOptions>])[] = [
+  ['whole', [...conformanceCases, ...partCases(MIB)], { partBytes: MIB }],
+  ['streamed', conformanceCases.filter((item) => !listing.includes(item)), { partBytes: 65_536 }],
+  [
+    'in segments',
+    [...conformanceCases.filter((item) => !listing.includes(item)), ...partCases(MIB)],
+    { partBytes: MIB, largeObjects: 'segments' },
+  ],
+  ['with pages of ten and single deletes', listing, { listPageKeys: 10, bulkDelete: false }],
+]
+
+for (const server of await swiftServers()) {
+  describe.skipIf(server.missing !== undefined).each(kinds)(`a Swift store on ${server.title}, %s`, (_name, cases, options) => {
+    let store: MaintainedStore
+    beforeAll(async () => {
+      store = swiftStore(server.account(), { container: await server.container(), ...options })
+    })
+    afterAll(async () => store[Symbol.asyncDispose]())
+    it.each(cases.map((item) => [item.name, item] as const))(
+      '%s',
+      { timeout: 60_000 },
+      async (_case, item, ...[context]: readonly any[]) => {
+        if (item.needs?.(store) ?? true) await item.run(store)
+        else context?.skip?.('not claimed: conditionalPut')
+      },
+    )
+  })
+}
