@@ -1,54 +1,102 @@
-import type { PushedBackup } from '@waltz/pg-physical-backup'
-import { createBackupCatalog, type BackupCatalog } from '@waltz/repository'
+import type { SealedFormat } from '@waltz/repository'
 import { parseSettings, settingsTable, type Settings, type SettingSources } from '@waltz/settings'
 import type { ObjectStore } from '@waltz/storage'
 import type { WalArchive } from '@waltz/wal-archive'
+import type { KitBackups } from './kit-backups.ts'
+import { openOneStorage } from './kit-of-one.ts'
+import type { KitStorage, KitStorages, StoragesOptions } from './kit-storage.ts'
 import { openFormat } from './open-format.ts'
-import { openStore } from './open-store.ts'
-import { openWalArchive, type WalArchiveChoices } from './open-wal-archive.ts'
-import { pushWithParts, type PushBackupOptions } from './push.ts'
+import type { WalArchiveChoices } from './open-wal-archive.ts'
+import { pushWithParts, type PushBackupOptions, type StoredPushedBackup } from './push.ts'
 import { planRestoreWithParts, restoreWithParts, type RestoreBackupOptions, type RestorePlan, type RestoredBackup } from './restore.ts'
+import { createStorageContext } from './storage-context.ts'
+import { createStorageEvents, type StorageEvents } from './storage-events.ts'
 import type { KitSurroundings } from './surroundings.ts'
 
 /** A repository with all that can be done to it: what other programs import. The command line is one of its users. */
 export interface BackupKit extends AsyncDisposable {
-  /** The storage below its prefix, with retries and limits. */
+  /** The first storage below its prefix, with retries and limits. */
   readonly store: ObjectStore
-  /** The backups in it. */
-  readonly backups: BackupCatalog
-  /** The WAL in it. Loads the codec of the settings. */
+  /** The backups in it; with several storages, in all of them. */
+  readonly backups: KitBackups
+  /**
+   * The first storage (`default`) and the further ones by name, each tried where that is wanted.
+   * @throws Fault `invalid` `STORAGE_UNKNOWN` for a name that none has.
+   */
+  storages(options?: StoragesOptions): Promise<readonly KitStorage[]>
+  /**
+   * The WAL in it. Loads the codec of the settings. With several storages a push goes to the first that is alive, a file comes from the
+   * first that has it.
+   */
   openWal(choices?: WalArchiveChoices): Promise<WalArchive>
+  /** How objects are compressed, and opened again: the form of everything but JSON. Loads the codec of the settings. */
+  openFormat(): Promise<SealedFormat>
   /**
    * Takes a full backup of a running server's data directory.
-   * @throws Fault: see `pushBackup` of `@waltz/pg-physical-backup`.
+   * @throws Fault: see `pushBackup` of `@waltz/pg-physical-backup`; with several storages also `unavailable` `STORAGE_NONE_ALIVE`, and
+   * `STORAGE_LOST` when the chosen one fails in the middle.
    */
-  pushBackup(options: PushBackupOptions): Promise<PushedBackup>
+  pushBackup(options: PushBackupOptions): Promise<StoredPushedBackup>
   /** Chooses a backup and says what a restore would do, without doing it. */
   planRestore(options: RestoreBackupOptions): Promise<RestorePlan>
   /** Restores a backup into an empty directory. */
   restoreBackup(options: RestoreBackupOptions): Promise<RestoredBackup>
 }
 
+/** How a kit differs from what its settings say. */
+export interface KitOptions {
+  /** The one storage to work with, as WALG_TARGET_STORAGE. */
+  readonly targetStorage?: string
+}
+
 /**
  * Opens the repository that the settings name. Storage code is loaded as far as the settings name it; codecs and the
- * database driver only when something needs them.
- * @throws Fault `invalid` when no storage is configured; `unsupported` for settings of capabilities that are not there yet.
+ * database driver only when something needs them. Reads the key files that settings name; asks no storage.
+ * @throws Fault `invalid` when no storage is configured, or its settings cannot be used.
  */
-export async function openBackupKit(settings: Settings, surroundings: KitSurroundings): Promise<BackupKit> {
-  const store = await openStore(settings, surroundings)
-  const openArchive = (choices: WalArchiveChoices = {}): Promise<WalArchive> => openWalArchive({ settings, surroundings, store }, choices)
+export async function openBackupKit(settings: Settings, surroundings: KitSurroundings, options: KitOptions = {}): Promise<BackupKit> {
+  const events = createStorageEvents(surroundings.observe)
+  const storages = await openStorages(settings, surroundings, { events, targetStorage: options.targetStorage ?? settings.targetStorage })
+  const { store, backups } = storages
   return {
     store,
-    backups: createBackupCatalog(store),
-    openWal: openArchive,
-    async pushBackup(options) {
+    backups,
+    storages: (wish) => storages.list(wish),
+    openWal: (choices = {}) => storages.openWal(choices),
+    openFormat: () => openFormat(settings, surroundings),
+    async pushBackup(wish) {
+      using _ = listening(events, wish.observe)
       const format = await openFormat(settings, surroundings)
-      return await pushWithParts({ settings, surroundings, store, format, archive: await openArchive() }, options)
+      const place = await storages.placeForBackup(wish)
+      try {
+        const parts = { settings, surroundings, store: place.store, format, archive: place.archive }
+        return { ...(await pushWithParts(parts, wish)), storage: place.name }
+      } catch (error) {
+        throw await place.explain(error)
+      }
     },
-    planRestore: (options) => planRestoreWithParts({ settings, surroundings, store }, options),
-    restoreBackup: (options) => restoreWithParts({ settings, surroundings, store }, options),
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+    planRestore: async (wish) =>
+      planRestoreWithParts({ settings, surroundings, source: await storages.sourceOfRestore(wish.selector, wish.signal) }, wish),
+    restoreBackup: async (wish) =>
+      restoreWithParts({ settings, surroundings, source: await storages.sourceOfRestore(wish.selector, wish.signal) }, wish),
+    [Symbol.asyncDispose]: () => storages[Symbol.asyncDispose](),
   }
+}
+
+async function openStorages(
+  settings: Settings,
+  surroundings: KitSurroundings,
+  { events, targetStorage }: { readonly events: StorageEvents; readonly targetStorage: string | undefined },
+): Promise<KitStorages> {
+  const context = createStorageContext(settings, surroundings, events.report)
+  if (settings.failoverStorages === undefined || settings.failoverStorages.trim() === '{}')
+    return await openOneStorage(settings, context, targetStorage)
+  const { openSeveralStorages } = await import('./failover/open-several.ts')
+  return await openSeveralStorages(settings, context, targetStorage)
+}
+
+function listening(events: StorageEvents, observe: PushBackupOptions['observe']): Disposable {
+  return observe === undefined ? { [Symbol.dispose]: () => undefined } : events.listen(observe)
 }
 
 /**

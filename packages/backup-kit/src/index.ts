@@ -2,18 +2,23 @@
  * Settings to parts to one object: a repository with all that can be done to it. What other programs embed, and what
  * the command line stands on.
  */
-export { kitSettings, openBackupKit, type BackupKit } from './backup-kit.ts'
+export { kitSettings, openBackupKit, type BackupKit, type KitOptions } from './backup-kit.ts'
 export type { KitEvent, KitSurroundings } from './surroundings.ts'
 export { openFormat } from './open-format.ts'
 export { openStore } from './open-store.ts'
+export { openBackend, type Backend } from './open-backend.ts'
+export { createStorageContext, type StorageContext, type StorageEvent } from './storage-context.ts'
+export type { StorageOpening } from './network-settings.ts'
+export type { BackupReadOptions, KitBackups, StoredBackup } from './kit-backups.ts'
+export type { KitStorage, StoragesOptions } from './kit-storage.ts'
 export { openWalArchive, type WalArchiveChoices, type WalArchiveParts } from './open-wal-archive.ts'
-export type { PushBackupOptions } from './push.ts'
+export type { PushBackupOptions, StoredPushedBackup } from './push.ts'
 export type { RestoreBackupOptions, RestoredBackup, RestorePlan } from './restore.ts'
 /** What a program that embeds the kit names: it need not depend on the packages below. */
 export { Fault, isFault, type FaultKind } from '@waltz/errors'
 export type { PushedBackup, PushEvent, RecoveryWish, RestoreEvent } from '@waltz/pg-physical-backup'
 export type { BackupCatalog, BackupMetadata, BackupSelector, BackupSummary, Sentinel, TablespaceSpec } from '@waltz/repository'
 export type { Settings } from '@waltz/settings'
-export type { ObjectStore } from '@waltz/storage'
+export type { MaintainedStore, ObjectStore, StoreMaintenance } from '@waltz/storage'
 export type { WalArchive, WalArchiveEvent } from '@waltz/wal-archive'
 export { faultCodes } from './fault-codes.ts'

@@ -21,8 +21,16 @@ export interface PushBackupOptions {
   readonly withoutFilesMetadata?: boolean
   /** Asks the server how much there is to read, so that progress can show the time left. */
   readonly estimate?: boolean
+  /** The storage to write to; otherwise as the settings say, else the first that is alive. */
+  readonly targetStorage?: string
   readonly observe?: (event: KitEvent) => void
   readonly signal?: AbortSignal
+}
+
+/** A backup that was taken, and where it lies. */
+export interface StoredPushedBackup extends PushedBackup {
+  /** `default`, or the name of a further storage. */
+  readonly storage: string
 }
 
 /** The opened parts that a backup is made with. */

@@ -1,5 +1,5 @@
 import type { RecoveryWish, RestoreEvent, RestorePlan, RestoreRequest, RestoreResult } from '@waltz/pg-physical-backup'
-import { createBackupCatalog, type BackupSelector, type TablespaceSpec } from '@waltz/repository'
+import type { BackupCatalog, BackupSelector, TablespaceSpec } from '@waltz/repository'
 import type { Settings } from '@waltz/settings'
 import type { ObjectStore } from '@waltz/storage'
 import { laneCount } from './lane-count.ts'
@@ -31,7 +31,17 @@ export interface RestoreBackupOptions {
 export interface RestoreParts {
   readonly settings: Settings
   readonly surroundings: KitSurroundings
+  readonly source: RestoreSource
+}
+
+/** Where a backup is restored from. */
+export interface RestoreSource {
   readonly store: ObjectStore
+  readonly catalog: BackupCatalog
+  /** The backup, when it is chosen already. */
+  readonly selector: BackupSelector | undefined
+  /** Folders of this machine that hold backups: nothing is restored into them. */
+  readonly protectedPaths: readonly string[]
 }
 
 /** Plans a restore with the kit's parts. See `BackupKit.planRestore`. */
@@ -54,18 +64,18 @@ export async function restoreWithParts(parts: RestoreParts, options: RestoreBack
   })
 }
 
-async function requestFor({ settings, surroundings, store }: RestoreParts, options: RestoreBackupOptions): Promise<RestoreRequest> {
+async function requestFor({ settings, surroundings, source }: RestoreParts, options: RestoreBackupOptions): Promise<RestoreRequest> {
   const { openFormat } = await import('./open-format.ts')
   return {
-    store,
-    catalog: createBackupCatalog(store),
+    store: source.store,
+    catalog: source.catalog,
     sealed: await openFormat(settings, surroundings),
     destination: options.destination,
-    selector: options.selector,
+    selector: source.selector,
     restoreSpec: options.restoreSpec,
     recovery: options.recovery,
     spoolDirectory: settings.spoolDir ?? surroundings.temporaryFolder,
-    protectedPaths: settings.filePrefix === undefined ? [] : [settings.filePrefix.replace(/^file:\/\/localhost/, '')],
+    protectedPaths: source.protectedPaths,
     signal: options.signal,
   }
 }

@@ -1,5 +1,6 @@
 import type { PushEvent } from '@waltz/pg-physical-backup'
 import type { WalArchiveEvent } from '@waltz/wal-archive'
+import type { StorageEvent } from './storage-context.ts'
 
 /** What the kit needs to know of the process it runs in: a library asks for nothing by itself. */
 export interface KitSurroundings {
@@ -19,4 +20,4 @@ export interface KitSurroundings {
 }
 
 /** What a kit tells while it works. */
-export type KitEvent = PushEvent | WalArchiveEvent
+export type KitEvent = PushEvent | WalArchiveEvent | StorageEvent

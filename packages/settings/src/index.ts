@@ -18,6 +18,17 @@ export type { ConfigFile, ConfigValue, SettingOrigin, SettingSources } from './s
 export type { SettingWarning } from './warnings.ts'
 export { describeSettings, HIDDEN, redact } from './redact.ts'
 export { withTurbo } from './with-turbo.ts'
+export { chooseStorage, type StorageChoice, type StorageKind } from './storage-choice.ts'
+export {
+  listNames,
+  PRIMARY_STORAGE,
+  readFailoverStorages,
+  secretNames,
+  storageWarnings,
+  type FailoverStorage,
+  type FailoverStorages,
+} from './failover-storages.ts'
+export { parseGoDuration, parseSize } from './go-syntax.ts'
 export { nearestName } from './nearest-name.ts'
 export { acceptsText, defaultText, listSettings, renderSettingsReference, type SettingDescription } from './render-settings-reference.ts'
 export { faultCodes } from './fault-codes.ts'

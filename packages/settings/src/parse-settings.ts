@@ -84,7 +84,7 @@ function readRow(key: string, row: SettingRow, work: { readonly index: SourceInd
     reading.values.set(key, row.fallback)
     return
   }
-  const text = textOf(found.raw)
+  const text = textOf(row, found.raw)
   const read = text === undefined ? { asks: 'must be one value, not a list or a table' } : readValue(row, text)
   if ('asks' in read) reading.problems.push(`${found.origin.name} (${found.origin.where}) ${read.asks}${shown(row, text)}`)
   else reading.values.set(key, read.value)
@@ -98,9 +98,10 @@ function readLaterRow(row: SettingRow, found: FoundValue, reading: Reading): voi
   if (warning !== undefined) reading.warnings.push(warning)
 }
 
-/** The text without the line end that files read into variables often have (SET 2). */
-function textOf(raw: ConfigValue): string | undefined {
-  return typeof raw === 'string' ? raw.replace(/[\r\n]+$/, '') : undefined
+/** The text without the line end that files read into variables often have (SET 2); nested keys as JSON. */
+function textOf(row: SettingRow, raw: ConfigValue): string | undefined {
+  if (typeof raw === 'string') return raw.replace(/[\r\n]+$/, '')
+  return row.kind === 'map' ? JSON.stringify(raw) : undefined
 }
 
 function shown(row: SettingRow, text: string | undefined): string {

@@ -98,10 +98,11 @@ export function renderSettingsReference(table: SettingRows): string {
     'directory. A value that cannot be used is an error; a name that nobody knows is a warning.',
     '',
     ...areasOf(now).flatMap((area) => areaSection(area, now)),
-    '## Known, not available yet',
+    '## Known, without effect',
     '',
-    'WAL-G knows these settings and Waltz does not act on them yet. *Refused* means that the command fails while it is set, because ignoring',
-    'it could send data to the wrong place or store it unencrypted; *warned about* means that the work goes on.',
+    'WAL-G knows these settings and Waltz does not act on them: not yet, unless the last column gives another reason. *Refused* means that the',
+    'command fails while it is set, because ignoring it could store data unencrypted; *warned about* means that the work goes on; *ignored*',
+    'that nothing is said, because the setting asks for nothing by itself.',
     '',
     ...laterTable(later),
     '',
@@ -126,8 +127,14 @@ function areaSection(area: SettingArea, rows: readonly SettingRow[]): readonly s
 
 function laterTable(rows: readonly SettingRow[]): readonly string[] {
   const effect = { now: '', 'later-fatal': 'refused', 'later-warn': 'warned about', 'later-quiet': 'ignored' } as const
-  const lines = rows.map((row) => `| \`${row.name}\` | ${AREA_TITLES[row.area]} | ${effect[row.availability]} | ${cell(row.summary)} |`)
+  const lines = rows.map(
+    (row) => `| \`${row.name}\` | ${AREA_TITLES[row.area]} | ${effect[row.availability]} | ${cell(laterMeaning(row))} |`,
+  )
   return ['| Setting | Part | When set | Meaning |', '| --- | --- | --- | --- |', ...lines]
+}
+
+function laterMeaning({ summary, note }: SettingRow): string {
+  return note === undefined ? summary : `${summary} It ${note}.`
 }
 
 function cell(text: string): string {

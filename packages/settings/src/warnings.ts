@@ -19,13 +19,6 @@ const OF_OTHER_DATABASES =
 
 const CAPABILITY_OF_AREA: Readonly<Partial<Record<SettingArea, string>>> = {
   encryption: 'encryption before upload',
-  failover: 'working with several storages',
-  s3: 'S3 storage',
-  gcs: 'Google Cloud Storage',
-  azure: 'Azure Blob Storage',
-  oss: 'Alibaba OSS storage',
-  swift: 'Swift storage',
-  ssh: 'SSH storage',
   delta: 'delta backups',
 }
 
@@ -48,7 +41,7 @@ export function asksForNothing(row: SettingRow, raw: ConfigValue): boolean {
 export function noEffectWarning(row: SettingRow, found: FoundValue): SettingWarning | undefined {
   if (row.availability !== 'later-warn' || asksForNothing(row, found.raw)) return undefined
   const { name, source, where } = found.origin
-  if (source === 'environment' && !/^(WALG|WALE|WALTZ|PG)/.test(name)) return undefined
+  if (source === 'environment' && !/^(WALG|WALE|WALTZ|PG|S3_)/.test(name)) return undefined
   return { kind: 'no-effect', name, message: `${name} (${where}) ${notAvailableText(row)}` }
 }
 

@@ -99,7 +99,7 @@ describe('values', () => {
     expectTypeOf<Settings['preventWalOverwrite']>().toEqualTypeOf<boolean | undefined>()
     expectTypeOf<Settings['compressionMethod']>().toEqualTypeOf<'lz4' | 'zstd' | 'brotli' | 'none'>()
     expectTypeOf<Settings['filePrefix']>().toEqualTypeOf<string | undefined>()
-    expectTypeOf<Settings>().not.toHaveProperty('s3Prefix')
+    expectTypeOf<Settings>().not.toHaveProperty('pgpKey')
   })
 
   it('keeps the three states of WALG_PREVENT_WAL_OVERWRITE apart', () => {
@@ -152,9 +152,9 @@ describe('malformed values', () => {
   })
 
   it('are reported all at once', () => {
-    const message = problemsOf({ environment: { WALG_UPLOAD_QUEUE: 'x', WALG_LOG_LEVEL: 'y' }, flags: { WALG_S3_PREFIX: 's3://b' } })
+    const message = problemsOf({ environment: { WALG_UPLOAD_QUEUE: 'x', WALG_LOG_LEVEL: 'y' }, flags: { WALG_PGP_KEY: 'k' } })
     expect(message).toMatch(/^3 settings cannot be used:\n/)
-    for (const name of ['WALG_UPLOAD_QUEUE', 'WALG_LOG_LEVEL', 'WALG_S3_PREFIX']) expect(message).toContain(name)
+    for (const name of ['WALG_UPLOAD_QUEUE', 'WALG_LOG_LEVEL', 'WALG_PGP_KEY']) expect(message).toContain(name)
   })
 
   it('are checked against each other', () => {
@@ -165,6 +165,9 @@ describe('malformed values', () => {
   })
 
   it('refuses a list or a table where one value belongs', () => {
+    expect(parse({ file: { path: '/f.json', values: { walg_s3_request_additional_headers: { 'X-A': 'b' } } } }).settings).toMatchObject({
+      s3RequestAdditionalHeaders: '{"X-A":"b"}',
+    })
     const values = { WALG_UPLOAD_QUEUE: ['1', '2'] }
     expect(problemsOf({ file: { path: '/f.json', values } })).toBe('WALG_UPLOAD_QUEUE (/f.json) must be one value, not a list or a table')
   })
@@ -184,28 +187,17 @@ describe('malformed values', () => {
 
 describe('settings that Waltz cannot serve yet', () => {
   it.each([
-    ['WALG_S3_PREFIX', 's3://bucket'],
-    ['WALE_S3_PREFIX', 's3://bucket'],
-    ['WALG_GS_PREFIX', 'gs://bucket'],
-    ['WALG_SSH_PREFIX', 'ssh://host/x'],
     ['WALG_LIBSODIUM_KEY', 'sesame'],
     ['WALG_PGP_KEY_PATH', '/key'],
     ['WALE_GPG_KEY_ID', 'ABC'],
     ['GPG_KEY_ID', 'ABC'],
     ['WALG_CSE_KMS_ID', 'arn:1'],
     ['YC_CSE_KMS_KEY_ID', 'abj9'],
-    ['WALG_TARGET_STORAGE', 'second'],
-    ['WALG_FAILOVER_STORAGES', '{"b": {}}'],
   ])('%s is refused, because it decides about destination or secrecy', (name, value) => {
     const message = problemsOf({ environment: { WALG_FILE_PREFIX: '/x', [name]: value } })
     expect(message).toContain(`${name} (environment) asks for `)
     expect(message).toContain('not available yet')
     expect(message).not.toContain(value)
-  })
-
-  it('refuses failover storages given as nested keys', () => {
-    const values = { walg_failover_storages: { second: { walg_file_prefix: '/x' } } }
-    expect(problemsOf({ file: { path: '/f.yaml', values } })).toContain('working with several storages')
   })
 
   it.each([
@@ -291,7 +283,7 @@ describe('createSettings', () => {
     })
     expect(settings).toMatchObject({ filePrefix: '/x', walWaitTimeout: 1500, verifyPageChecksums: true, uploadQueue: 2 })
     expect(() => createSettings(settingsTable, { uploadQueue: 0 })).toThrow('must be a whole number')
-    expect(() => createSettings(settingsTable, { s3Prefix: 'x' } as object)).toThrow('s3Prefix is not a setting')
+    expect(() => createSettings(settingsTable, { pgpKey: 'x' } as object)).toThrow('pgpKey is not a setting')
   })
 })
 

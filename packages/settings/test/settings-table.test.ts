@@ -36,7 +36,7 @@ describe('the settings table', () => {
         .replace(/^(WALG|WALTZ)_/, '')
         .replaceAll('_', '')
         .toLowerCase()
-    for (const [key, row] of rows) if (row.availability === 'now') expect(key.toLowerCase()).toBe(plain(row.name))
+    for (const [key, row] of rows) if (row.availability === 'now') expect(key.replace(/^system/, '').toLowerCase()).toBe(plain(row.name))
   })
 
   it('says one sentence about each', () => {
@@ -64,7 +64,22 @@ describe('the reference', () => {
   it('has a line for every setting', () => {
     for (const [, row] of rows) expect(page).toContain(`| \`${row.name}\``)
     expect(page).toContain('| `WALG_FILE_PREFIX` (also `WALE_FILE_PREFIX`) | absolute path |  |')
-    expect(page).toContain('| `WALG_S3_PREFIX` | S3 | refused |')
+    expect(page).toContain('| `WALG_PGP_KEY` | Encryption before upload | refused |')
+  })
+
+  it('gives the reason where a setting will never have an effect', () => {
+    expect(page).toContain('It has no effect: standard output belongs to results')
+    expect(page).toContain('The S3-compatible endpoint does not hand out roles'.replace('The', 'the'))
+  })
+
+  it('says that bytes in flight come before part size and concurrency', () => {
+    expect(page).toMatch(/`WALTZ_STORAGE_MAX_BYTES_IN_FLIGHT` .* 134217728 .*overrides part size times concurrency/)
+  })
+
+  it('has no setting of a storage that waits for later without a reason', () => {
+    const areas = ['storage', 's3', 'gcs', 'azure', 'oss', 'swift', 'ssh', 'failover']
+    const waiting = rows.filter(([, row]) => areas.includes(row.area) && row.availability !== 'now' && row.note === undefined)
+    expect(waiting.map(([, row]) => row.name)).toEqual([])
   })
 
   it('keeps its tables whole', () => {

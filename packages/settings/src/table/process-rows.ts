@@ -12,13 +12,14 @@ export const processRows = {
   },
   uploadConcurrency: {
     name: 'WALG_UPLOAD_CONCURRENCY',
+    aliases: ['WALE_UPLOAD_CONCURRENCY', 'UPLOAD_CONCURRENCY'],
     kind: 'integer',
     area: 'limits',
     availability: 'now',
     min: 1,
     max: 1024,
     fallback: 16,
-    summary: 'How many requests to the storage run at once while uploading.',
+    summary: 'How many requests to the storage run at once while uploading; for S3, how many parts of one object, too.',
   },
   uploadQueue: {
     name: 'WALG_UPLOAD_QUEUE',

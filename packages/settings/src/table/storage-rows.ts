@@ -13,7 +13,7 @@ export const storageRows = {
     kind: 'text',
     area: 'storage',
     availability: 'now',
-    summary: 'A further folder below the root of the repository, for example one per cluster.',
+    summary: 'A further folder below the root of the repository, for example one per cluster; of every storage, if there are several.',
   },
   compressionMethod: {
     name: 'WALG_COMPRESSION_METHOD',
