@@ -41,7 +41,10 @@ const shared = {
   platform: 'node',
   target: 'node22.15',
   conditions: ['source'],
-  external: [...Object.keys(native), 'pg-native'],
+  // Modules of the present form where a package has both: their names can be imported one by one, and what nobody asks for stays out.
+  mainFields: ['module', 'main'],
+  // What their users can do without: ssh2 has slower code of its own.
+  external: [...Object.keys(native), 'pg-native', 'cpu-features', '*.node'],
   minifySyntax: true,
   legalComments: 'none',
   metafile: true,

@@ -21,6 +21,9 @@ export interface BenchOptions {
   readonly memoryFiles: number
   readonly memoryBaseBytes: number
   readonly memoryRounds: number
+  /** The storage suite: one file of so many bytes, and so many files of 5 MiB. */
+  readonly storageBytes: number
+  readonly storageFiles: number
   readonly json: string | undefined
   readonly markdown: string | undefined
   readonly write: boolean
@@ -59,6 +62,8 @@ export function parseArguments(args: readonly string[], suiteNames: readonly str
     memoryFiles: quick ? 10_000 : 100_000,
     memoryBaseBytes: quick ? 128 * MIB : GIB,
     memoryRounds: quick ? 1 : Math.min(3, rounds),
+    storageBytes: quick ? 128 * MIB : GIB,
+    storageFiles: quick ? 25 : 200,
     json: values.json,
     markdown: values.markdown,
     write: values.write === true,

@@ -1,6 +1,7 @@
 /** What the harness does with files outside of the timing. */
 import { execFileSync } from 'node:child_process'
-import { accessSync, constants, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { accessSync, closeSync, constants, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { giveToOrdinaryUser } from '@waltz/testkit'
 
@@ -55,6 +56,24 @@ export function expectSameRelations(source: string, restored: string): void {
 /** @throws Error when two files differ. */
 export function expectSameFile(wanted: string, got: string): void {
   if (!readFileSync(wanted).equals(readFileSync(got))) throw new Error(`${got} is not the same as ${wanted}`)
+}
+
+/** @throws Error when two flat folders do not hold the same files. */
+export function expectSameFiles(wanted: string, got: string): void {
+  const names = readdirSync(wanted)
+  if (names.join() !== readdirSync(got).join()) throw new Error(`${got} does not hold the files of ${wanted}`)
+  for (const name of names)
+    if (digestOf(join(wanted, name)) !== digestOf(join(got, name))) throw new Error(`${got}/${name} is another file`)
+}
+
+/** In blocks: some files are larger than what a Buffer should be. */
+function digestOf(path: string): string {
+  const hash = createHash('sha1')
+  const block = Buffer.allocUnsafe(2 ** 22)
+  const file = openSync(path, 'r')
+  for (let count = readSync(file, block); count > 0; count = readSync(file, block)) hash.update(block.subarray(0, count))
+  closeSync(file)
+  return hash.digest('hex')
 }
 
 /** @throws Error when less than `bytes` lie stored in `folder`. */

@@ -1,5 +1,5 @@
 /** The words of the harness: what a command, a peer, a workload and a result are. */
-import type { TemporaryFolder, TestCluster } from '@waltz/testkit'
+import type { Radosgw, TemporaryFolder, TestCluster } from '@waltz/testkit'
 import type { BenchOptions } from './arguments.ts'
 import type { Progress } from './progress.ts'
 
@@ -50,6 +50,23 @@ export interface WalJob extends BackupJob {
   readonly fetched: string
 }
 
+/** Files between a folder and a bucket. */
+export interface TransferJob {
+  readonly server: Radosgw
+  readonly bucket: string
+  /** The files to upload, flat. */
+  readonly local: string
+  /** Where a download puts them. */
+  readonly target: string
+  /** For config files. */
+  readonly folder: string
+  /** Files at once. */
+  readonly transfers: number
+  readonly partBytes: number
+  /** Parts of one file at once. */
+  readonly partsAtOnce: number
+}
+
 /** Programs that the harness itself needs. */
 export interface Tools {
   readonly node: string
@@ -72,6 +89,8 @@ export interface Peer {
   restore?(job: RestoreJob, tools: Tools): Action | undefined
   push?(job: WalJob, tools: Tools): Action | undefined
   fetch?(job: WalJob, tools: Tools): Action | undefined
+  upload?(job: TransferJob, tools: Tools): Action | undefined
+  download?(job: TransferJob, tools: Tools): Action | undefined
   /** Whatever shows how long it takes to start, with nothing to do. */
   start?(folder: string, tools: Tools): Action | undefined
 }
@@ -95,6 +114,7 @@ export interface Bench {
   readonly peers: readonly SeenPeer[]
   readonly progress: Progress
   readonly clusters: Clusters
+  readonly objectServer: ObjectServer
   /** Aborted when the run is to end early. */
   readonly signal: AbortSignal
 }
@@ -105,6 +125,14 @@ export interface Clusters {
   relations(count: number): Promise<BenchCluster>
   wal(): Promise<WalCluster>
   /** Stops every server, by pid. */
+  stop(): Promise<void>
+}
+
+/** The S3 server of a run, started when it is first asked for. */
+export interface ObjectServer {
+  /** @throws Error that says how to install it where it is absent. */
+  start(): Promise<Radosgw>
+  /** Stops it by pid. */
   stop(): Promise<void>
 }
 

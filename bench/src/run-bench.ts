@@ -4,6 +4,7 @@ import type { BenchOptions } from './arguments.ts'
 import { createClusters } from './clusters/clusters.ts'
 import { describeEnvironment, expectRoom } from './environment.ts'
 import { killMeasured } from './meter/measure.ts'
+import { createObjectServer } from './object-server.ts'
 import type { Bench, Remark, ResultRow, SeenPeer, Tools, Workload } from './model.ts'
 import { formatDuration, secondsLeft, type Progress } from './progress.ts'
 import type { Report } from './report/report.ts'
@@ -32,13 +33,14 @@ export interface BenchRun {
 export function startBench(run: RunOptions): BenchRun {
   const clusters = createClusters(run.folder, run.progress)
   const ending = new AbortController()
-  const bench: Bench = { ...run, clusters, signal: ending.signal }
+  const objectServer = createObjectServer(run.progress)
+  const bench: Bench = { ...run, clusters, objectServer, signal: ending.signal }
   return {
     report: measureAndStop(bench, run),
     stop: async () => {
       ending.abort()
       killMeasured()
-      await clusters.stop()
+      await Promise.all([clusters.stop(), objectServer.stop()])
     },
   }
 }
@@ -47,7 +49,7 @@ async function measureAndStop(bench: Bench, run: RunOptions): Promise<Report> {
   try {
     return await measureAll(bench, run)
   } finally {
-    await bench.clusters.stop()
+    await Promise.all([bench.clusters.stop(), bench.objectServer.stop()])
   }
 }
 

@@ -1,6 +1,6 @@
 import { flagNameOf, namesOf, nearestName, settingsTable, type SettingRow } from '@waltz/settings'
 import type { CommandDefinition, FlagDefinition } from './command.ts'
-import { findCommand } from './commands/index.ts'
+import { commandsBelow, findCommand, findGroup } from './commands/index.ts'
 import { laterCommand, laterCommandNames } from './later-commands.ts'
 import { parseFlags, type FlagLookUp, type FlagShape, type ParsedFlags } from './parse-flags.ts'
 import { notAvailableFault, usageFault } from './usage-fault.ts'
@@ -19,7 +19,8 @@ const BUILT_IN = ['help', 'flags']
 
 /** What a command line asks for. */
 export type Request =
-  | { readonly kind: 'help'; readonly command: CommandDefinition | undefined }
+  /** Help for a command, for a group of commands such as `st`, or for everything. */
+  | { readonly kind: 'help'; readonly command: CommandDefinition | undefined; readonly group?: string }
   | { readonly kind: 'version' }
   | { readonly kind: 'flags' }
   | {
@@ -61,24 +62,37 @@ export function wordsOf(argv: readonly string[], commands: readonly CommandDefin
  */
 export function parseCommandLine(argv: readonly string[], commands: readonly CommandDefinition[]): Request {
   const words = wordsOf(argv, commands)
-  const [word, next] = words
+  const [word] = words
   if (word === undefined || BUILT_IN.includes(word)) return parseWithoutCommand(argv, words, commands)
-  const command = findCommand(word, commands)
-  if (command === undefined) throw unknownCommand(word, next, commands)
+  const found = findCommand(words, commands)
+  if (found === undefined) return helpForGroup(argv, words, commands)
+  const { command } = found
   const parsed = parseFlags(argv, lookUpIn([...command.flags, ...globalFlags]), refuseUnknown(command))
   if (parsed.flags.get('help') === true) return { kind: 'help', command }
   if (parsed.flags.get('version') === true) return { kind: 'version' }
-  return { kind: 'run', command, ...splitFlags(command, parsed), args: checkedArguments(command, parsed.args.slice(1)) }
+  return { kind: 'run', command, ...splitFlags(command, parsed), args: checkedArguments(command, parsed.args.slice(found.words)) }
 }
 
-function parseWithoutCommand(argv: readonly string[], [word, next]: readonly string[], commands: readonly CommandDefinition[]): Request {
+/** `waltz st` and `waltz st --help`; anything further that is no command of the group is a mistake. */
+function helpForGroup(argv: readonly string[], words: readonly string[], commands: readonly CommandDefinition[]): Request {
+  const group = findGroup(words, commands)
+  if (group === undefined || group.split(' ').length < words.length) throw unknownCommand(words, commands)
+  parseFlags(argv, lookUpIn(globalFlags), refuseUnknown(undefined))
+  return { kind: 'help', command: undefined, group }
+}
+
+function parseWithoutCommand(argv: readonly string[], words: readonly string[], commands: readonly CommandDefinition[]): Request {
+  const [word, ...rest] = words
   const parsed = parseFlags(argv, lookUpIn(globalFlags), refuseUnknown(undefined))
   if (parsed.flags.get('version') === true) return { kind: 'version' }
   if (word === 'flags' && parsed.flags.get('help') !== true) return { kind: 'flags' }
+  const [next] = rest
   if (word !== 'help' || next === undefined || BUILT_IN.includes(next)) return { kind: 'help', command: undefined }
-  const command = findCommand(next, commands)
-  if (command === undefined) throw unknownCommand(next, parsed.args[2], commands)
-  return { kind: 'help', command }
+  const found = findCommand(rest, commands)
+  if (found !== undefined) return { kind: 'help', command: found.command }
+  const group = findGroup(rest, commands)
+  if (group === undefined || group.split(' ').length < rest.length) throw unknownCommand(rest, commands)
+  return { kind: 'help', command: undefined, group }
 }
 
 function lookUpIn(flags: readonly FlagDefinition[]): FlagLookUp {
@@ -100,15 +114,21 @@ function refuseUnknown(command: CommandDefinition | undefined): (name: string, w
   }
 }
 
-function unknownCommand(word: string, next: string | undefined, commands: readonly CommandDefinition[]): Error {
+function unknownCommand(words: readonly string[], commands: readonly CommandDefinition[]): Error {
+  const [word = '', next] = words
   const later = laterCommand(word, next)
   if (later !== undefined) return notAvailableFault(`the command ${later}`)
-  const near = nearestName(word, [
+  const group = findGroup(words, commands)
+  const wrong = group === undefined ? word : words.slice(0, group.split(' ').length + 1).join(' ')
+  const near = nearestName(wrong, [
     ...commands.flatMap((command) => [command.name, ...(command.aliases ?? [])]),
+    ...commands.map((command) => command.name.split(' ')[0] ?? ''),
     ...BUILT_IN,
     ...laterCommandNames,
   ])
-  return usageFault(`unknown command ${JSON.stringify(word)}`, { hint: near === undefined ? undefined : `did you mean ${near}?` })
+  const all = group === undefined ? [] : commandsBelow(group, commands).map((command) => command.name)
+  const hint = near === undefined ? (all.length === 0 ? undefined : `there are: ${all.join(', ')}`) : `did you mean ${near}?`
+  return usageFault(`unknown command ${JSON.stringify(wrong)}`, { hint })
 }
 
 function splitFlags(

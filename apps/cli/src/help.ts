@@ -1,7 +1,7 @@
 import { acceptsText, defaultText, flagNameOf, namesOf, settingsTable, type SettingRow } from '@waltz/settings'
 import type { CommandDefinition, FlagDefinition } from './command.ts'
 import { globalFlags } from './command-line.ts'
-import { commandGroups, commands, findCommand } from './commands/index.ts'
+import { commandGroups, commands, commandsBelow } from './commands/index.ts'
 
 const rows: readonly SettingRow[] = Object.values<SettingRow>(settingsTable)
 
@@ -13,7 +13,9 @@ export function renderRootHelp(columns: number = WIDEST): string {
   const width = Math.max(...commandGroups.flatMap((group) => group.names.map((name) => name.length)))
   const groups = commandGroups.flatMap((group) => [
     ...paragraph(`${group.title}:`, columns),
-    ...group.names.flatMap((name) => besides(`  ${name.padEnd(width)}`, findCommand(name, commands)?.summary ?? '', columns)),
+    ...group.names.flatMap((name) =>
+      besides(`  ${name.padEnd(width)}`, commands.find((command) => command.name === name)?.summary ?? '', columns),
+    ),
     '',
   ])
   return lines([
@@ -50,13 +52,26 @@ const FIRST_STEPS: readonly (readonly [explains: string, typed: string])[] = [
   ['after a mistake at 15:00: the state of a second before', "waltz backup-fetch /srv/restored --target-time '2026-03-01 14:59:59'"],
 ]
 
+/** `waltz st --help`: the commands of a group. */
+export function renderGroupHelp(group: string, columns: number = WIDEST): string {
+  const members = commandsBelow(group, commands)
+  const width = Math.max(...members.map(({ name }) => name.length))
+  return lines([
+    `Usage: waltz ${group} COMMAND [ARGUMENTS] [FLAGS]`,
+    '',
+    ...members.flatMap(({ name, summary }) => besides(`  ${name.padEnd(width)}`, summary, columns)),
+    '',
+    ...paragraph(`waltz ${group} COMMAND --help tells more of each.`, columns),
+  ])
+}
+
 /** `waltz COMMAND --help`: usage, description, flags, the settings that matter with their defaults, examples. */
 export function renderCommandHelp(command: CommandDefinition, columns: number = WIDEST): string {
   const aliases = command.aliases === undefined ? [] : [`Also called: ${command.aliases.join(', ')}`, '']
   const available = command.flags.filter((flag) => flag.notYet !== true)
   const later = command.flags.filter((flag) => flag.notYet === true)
   return lines([
-    `${command.summary}.`,
+    ...paragraph(`${command.summary}.`, columns),
     '',
     `Usage: waltz ${[command.name, command.positionals, '[FLAGS]'].filter((part) => part !== '').join(' ')}`,
     '',

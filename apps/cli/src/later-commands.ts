@@ -11,7 +11,6 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
   daemon: [],
   delete: ['before', 'everything', 'garbage', 'retain', 'target'],
   pgbackrest: ['backup-fetch', 'backup-list', 'wal-fetch', 'wal-show'],
-  st: ['cat', 'check', 'copy', 'get', 'ls', 'put', 'rm', 'stat', 'transfer'],
   'wal-prefetch': [],
   'wal-receive': [],
   'wal-restore': [],

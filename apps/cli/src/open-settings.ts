@@ -1,4 +1,12 @@
-import { describeSettings, parseSettings, settingsTable, withTurbo, type Settings, type SettingWarning } from '@waltz/settings'
+import {
+  describeSettings,
+  parseSettings,
+  settingsTable,
+  storageWarnings,
+  withTurbo,
+  type Settings,
+  type SettingWarning,
+} from '@waltz/settings'
 import { readConfigFile } from './config-file.ts'
 import type { CommandIo } from './command.ts'
 
@@ -28,7 +36,7 @@ export async function openSettings({ flags, settingFlags }: SettingFlags, io: Co
   const parsed = parseSettings(settingsTable, { flags: settingFlags, environment: io.env, file })
   return {
     settings: flags['turbo'] === true ? withTurbo(parsed.settings) : parsed.settings,
-    warnings: parsed.warnings,
+    warnings: [...parsed.warnings, ...storageWarnings(parsed.settings)],
     configFile: file?.path,
     describe: () => describeSettings(settingsTable, parsed),
   }

@@ -1,13 +1,14 @@
 /**
- * Columns padded with spaces to their widest cell and one more, the last one not padded: what scripts cut (CMD 3.3).
- * Every line ends in a line end.
+ * Columns padded with spaces to their widest cell and one more, the last cell of a line not padded: what scripts cut (CMD 3.3).
+ * Rows may have more cells than the header. Every line ends in a line end.
  */
 export function renderPlainTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [header, ...rows]
   const widths = columnWidths(lines)
-  const last = header.length - 1
   return lines
-    .map((cells) => `${cells.map((cell, column) => (column === last ? cell : pad(cell, (widths[column] ?? 0) + 1))).join('')}\n`)
+    .map(
+      (cells) => `${cells.map((cell, column) => (column === cells.length - 1 ? cell : pad(cell, (widths[column] ?? 0) + 1))).join('')}\n`,
+    )
     .join('')
 }
 

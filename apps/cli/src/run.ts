@@ -15,6 +15,7 @@ import { openLog } from './open-log.ts'
 import { openKitFor } from './open-kit.ts'
 import { openSettings } from './open-settings.ts'
 import { renderError } from './render-error.ts'
+import { withStorageLog } from './storage-log.ts'
 import { createScreen, type Screen } from './screen.ts'
 import { commit, version } from './version.ts'
 
@@ -65,9 +66,9 @@ export async function run(argv: readonly string[], io: CommandIo, options: RunOp
  * anywhere, or nearly names it, is the server's restore_command: only its exit code keeps recovery from ending early.
  */
 function guessCommand(argv: readonly string[], commands: readonly CommandDefinition[]): string | undefined {
-  const [word] = wordsOf(argv, commands)
+  const words = wordsOf(argv, commands)
   if (argv.includes('wal-fetch')) return 'wal-fetch'
-  return word === undefined ? undefined : (findCommand(word, commands)?.name ?? nearestName(word, ['wal-fetch']))
+  return findCommand(words, commands)?.command.name ?? (words[0] === undefined ? undefined : nearestName(words[0], ['wal-fetch']))
 }
 
 /** `restore_command` runs in the data directory; there the server's own mark tells a standby from other recoveries. */
@@ -80,6 +81,7 @@ async function printAbout(request: Exclude<Request, RunRequest>, io: CommandIo):
   const help = await import('./help.ts')
   const columns = io.terminal.interactive ? io.terminal.columns : undefined
   if (request.kind === 'flags') return io.stdout(help.renderFlags(columns))
+  if (request.group !== undefined) return io.stdout(help.renderGroupHelp(request.group, columns))
   io.stdout(request.command === undefined ? help.renderRootHelp(columns) : help.renderCommandHelp(request.command, columns))
 }
 
@@ -104,7 +106,7 @@ async function runCommand(request: RunRequest, parts: RunParts): Promise<number>
   for (const warning of opened.warnings) log.warn(warning.message)
   if (settings.logLevel === 'DEVEL') for (const line of opened.describe()) log.debug(line)
   const progress = createProgress({ screen, log, now: io.now, every: repeat })
-  const kit = createKitOpener((observe) => parts.openKit(settings, io, observe))
+  const kit = createKitOpener((observe) => parts.openKit(settings, io, withStorageLog(log, observe)))
   try {
     const work = await command.load()
     const { args, flags } = request

@@ -28,13 +28,18 @@ async function list(
   let out = ''
   const log: string[] = []
   const put = (text: string): void => void log.push(text)
+  const catalog = createBackupCatalog(store)
+  async function* inDefault(options?: { readonly signal?: AbortSignal }): AsyncGenerator<object> {
+    for await (const backup of catalog.list(options)) yield { ...backup, storage: 'default' }
+  }
   const invocation = {
     args: [],
     flags,
     json: flags['json'] === true,
     io: { stdout: (text: string) => void (out += text), signal: new AbortController().signal },
     log: { debug: put, info: put, warn: put, error: put },
-    openKit: async () => ({ backups: createBackupCatalog(store) }),
+    settings: {},
+    openKit: async () => ({ backups: { ...catalog, list: inDefault }, storages: async () => [{ name: 'default' }] }),
   } as unknown as Invocation
   expect(await runBackupList(invocation)).toBe(0)
   return { out, log, reads }
@@ -103,7 +108,7 @@ describe('backup-list', () => {
   })
 
   it('shows "-" for a time that is not known, and offsets', () => {
-    const summary = { name: A, walFileName: 'W', modifiedAt: new Date('2026-03-01T23:10:44Z') }
+    const summary = { name: A, walFileName: 'W', modifiedAt: new Date('2026-03-01T23:10:44Z'), storage: 'default' }
     const zone: TimeZone = { offsetMinutesAt: () => 180, nameAt: () => 'MSK' }
     expect(renderBackupTable([{ summary }], { detail: false, pretty: false, zone })).toContain(' 2026-03-02T02:10:44+03:00 W ')
     expect(renderBackupTable([{ summary }], { detail: false, pretty: true, zone })).toContain('| Monday, 02-Mar-26 02:10:44 MSK |')

@@ -31,13 +31,14 @@ describe('help and version', () => {
 
   it('list every command with its summary', async () => {
     const { out } = await runOnce([])
-    for (const command of commands) expect(out).toContain(`  ${command.name.padEnd(12)}  ${command.summary}`)
-    for (const text of ['--config', 'WALG_FILE_PREFIX', '~/.walg.json', 'waltz backup-push "$PGDATA"']) expect(out).toContain(text)
+    const text = out.replaceAll(/\s+/g, ' ')
+    for (const command of commands) expect(text).toContain(` ${command.name} ${command.summary}`)
+    for (const expected of ['--config', 'WALG_FILE_PREFIX', '~/.walg.json', 'waltz backup-push "$PGDATA"']) expect(out).toContain(expected)
   })
 
   it('show usage, every flag, the settings with their defaults, and examples', async () => {
     for (const command of commands) {
-      const { out } = await runOnce([command.name, '--help'])
+      const { out } = await runOnce([...command.name.split(' '), '--help'])
       expect(out).toContain(`Usage: waltz ${command.name}`)
       for (const flag of command.flags) expect(out).toContain(`--${flag.name}`)
       for (const name of command.settings) expect(out).toMatch(new RegExp(`^ {2}${name} +[A-Z]`, 'm'))

@@ -20,6 +20,7 @@ it('is in force', async () => {
 })
 
 it.each(conformanceCases.map((item) => [item.name, item] as const))('file store: %s', { timeout: 60_000 }, async (_case, item) => {
-  expect(item.needs?.(store) ?? true).toBe(true)
-  await item.run(store)
+  // The one thing that files cannot do: replace a certain version.
+  expect(item.needs?.(store) ?? true).toBe(!item.name.includes('ifMatch') || item.needs === undefined)
+  if (item.needs?.(store) !== false) await item.run(store)
 })

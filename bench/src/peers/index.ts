@@ -5,11 +5,21 @@ import { lz4 } from './lz4.ts'
 import { nodeItself } from './node.ts'
 import { pgBackRest } from './pgbackrest.ts'
 import { pgBasebackup } from './pg-basebackup.ts'
+import { rclone } from './rclone.ts'
 import { tarPeer } from './tar.ts'
 import { walG } from './wal-g.ts'
 import { waltz } from './waltz.ts'
 
-export const peers: readonly Peer[] = [waltz, pgBasebackup, ...codecs.map(({ name }) => tarPeer(name)), pgBackRest, lz4, walG, nodeItself]
+export const peers: readonly Peer[] = [
+  waltz,
+  pgBasebackup,
+  ...codecs.map(({ name }) => tarPeer(name)),
+  pgBackRest,
+  lz4,
+  rclone,
+  walG,
+  nodeItself,
+]
 
 /** How to get a peer that is absent. */
 export function installLine({ debian }: Peer): string {

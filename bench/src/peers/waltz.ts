@@ -1,7 +1,17 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { bytesBelow, emptyFolder, expectSameFile, expectSameRelations, expectStored, firstLine, removeTree } from '../files.ts'
-import type { BackupJob, Command, Peer, Tools, WalJob } from '../model.ts'
+import { giveToOrdinaryUser } from '@waltz/testkit'
+import {
+  bytesBelow,
+  emptyFolder,
+  expectSameFile,
+  expectSameFiles,
+  expectSameRelations,
+  expectStored,
+  firstLine,
+  removeTree,
+} from '../files.ts'
+import type { Action, BackupJob, Command, Peer, Tools, TransferJob, WalJob } from '../model.ts'
 
 /** Waltz as users run it: the shipped folder, default settings, every write synced. */
 export const waltz: Peer = {
@@ -35,6 +45,8 @@ export const waltz: Peer = {
     command: { ...run(job, tools, 'wal-fetch', job.segment, job.fetched), cwd: job.cluster.dataDirectory },
     check: () => expectSameFile(join(job.cluster.dataDirectory, 'pg_wal', job.segment), job.fetched),
   }),
+  upload: (job, tools) => copyAction(job, tools, 'up'),
+  download: (job, tools) => copyAction(job, tools, 'down'),
   start: (_folder, { distribution, node }) => ({
     prepare: () => undefined,
     command: { argv: [join(distribution, 'waltz'), '--version'], env: { WALTZ_NODE: node } },
@@ -53,4 +65,37 @@ function run(job: BackupJob, tools: Tools, ...args: readonly string[]): Command 
     argv: [join(tools.distribution, 'waltz'), ...args],
     env: { ...job.cluster.env, WALTZ_NODE: tools.node, WALG_FILE_PREFIX: job.folder, WALG_COMPRESSION_METHOD: job.codec },
   }
+}
+
+/** `st copy` between two config files: a folder and a bucket are two storages. */
+function copyAction(job: TransferJob, tools: Tools, direction: 'up' | 'down'): Action {
+  const { server, bucket, local, target, folder, partBytes, partsAtOnce } = job
+  const s3 = writeConfig(folder, 's3', {
+    WALG_S3_PREFIX: `s3://${bucket}/waltz`,
+    AWS_ENDPOINT: server.endpoint,
+    AWS_REGION: server.region,
+    AWS_S3_FORCE_PATH_STYLE: 'true',
+    AWS_ACCESS_KEY_ID: server.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: server.secretAccessKey,
+    S3_MAX_PART_SIZE: String(partBytes),
+    UPLOAD_CONCURRENCY: String(partsAtOnce),
+  })
+  const files = writeConfig(folder, `files-${direction}`, { WALG_FILE_PREFIX: direction === 'up' ? local : target })
+  const [from, to] = direction === 'up' ? [files, s3] : [s3, files]
+  return {
+    prepare: () => {
+      if (direction === 'down') emptyFolder(target)
+    },
+    command: { argv: [join(tools.distribution, 'waltz'), 'st', 'copy', '--from', from, '--to', to], env: { WALTZ_NODE: tools.node } },
+    check: () => {
+      if (direction === 'down') expectSameFiles(local, target)
+    },
+  }
+}
+
+function writeConfig(folder: string, name: string, values: Readonly<Record<string, string>>): string {
+  const path = join(folder, `${name}.json`)
+  writeFileSync(path, JSON.stringify(values))
+  giveToOrdinaryUser(path)
+  return path
 }

@@ -4,6 +4,7 @@ import { backupSuite, restoreSuite } from './backup.ts'
 import { memorySuite } from './memory.ts'
 import { relationsSuite } from './relations.ts'
 import { startupSuite } from './startup.ts'
+import { storageSuite } from './storage.ts'
 import { walSuite } from './wal.ts'
 
-export const suites: readonly Suite[] = [backupSuite, restoreSuite, relationsSuite, walSuite, startupSuite, memorySuite]
+export const suites: readonly Suite[] = [backupSuite, restoreSuite, relationsSuite, walSuite, startupSuite, storageSuite, memorySuite]

@@ -45,9 +45,6 @@ async function restoreOptions(invocation: Invocation): Promise<RestoreBackupOpti
   if (args[0] === undefined || args[0] === '') throw usageFault('the directory to restore into is empty', { command: 'backup-fetch' })
   const selector = chooseSelector(invocation)
   const recovery = recoveryWish(invocation)
-  const storage = flags['target-storage'] ?? 'default'
-  if (storage !== 'default' && storage !== 'all' && storage !== 'any')
-    throw usageFault(`there is no storage '${String(storage)}'; the only one yet is 'default'`, { command: 'backup-fetch' })
   if (selector === undefined && recovery === undefined)
     throw usageFault('say which backup: a name, LATEST, --target-user-data, or a target such as --target-time', { command: 'backup-fetch' })
   const specFile = textOf(flags['restore-spec'])

@@ -57,7 +57,7 @@ export const backupFetch: CommandDefinition = {
       name: 'target-storage',
       type: 'string',
       valueName: 'NAME',
-      summary: 'Storage to read from; only "default" yet',
+      summary: 'Storage to read from: "default" or the name of a failover storage; otherwise all of them',
       setting: 'WALG_TARGET_STORAGE',
     },
     { name: 'mask', type: 'string', valueName: 'PATTERN', summary: 'Restore only files that match', notYet: true },

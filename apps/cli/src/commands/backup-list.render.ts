@@ -1,27 +1,13 @@
+import type { StoredBackup } from '@waltz/backup-kit'
 import { formatLsn } from '@waltz/pg-structures'
-import {
-  formatTimestamp,
-  parseTimestamp,
-  stringifyJson,
-  ZERO_TIMESTAMP,
-  type BackupMetadata,
-  type BackupSummary,
-  type OffsetAt,
-  type Timestamp,
-} from '@waltz/repository'
+import { formatTimestamp, parseTimestamp, stringifyJson, ZERO_TIMESTAMP, type BackupMetadata, type Timestamp } from '@waltz/repository'
+import type { TimeZone } from '../local-zone.ts'
 import { renderFramedTable, renderPlainTable } from '../render-table.ts'
 
 /** One backup of a listing, with its small metadata where details were asked for. */
 export interface ListedBackup {
-  readonly summary: BackupSummary
+  readonly summary: StoredBackup
   readonly metadata?: BackupMetadata
-}
-
-/** The zone that modification times are shown in. */
-export interface TimeZone {
-  readonly offsetMinutesAt: OffsetAt
-  /** The zone's short name at a moment, in milliseconds since 1970: `UTC`, `CET`. */
-  readonly nameAt: (ms: number) => string
 }
 
 /** How the list is shown. */
@@ -37,7 +23,6 @@ interface Column {
   readonly cell: (backup: ListedBackup, showTime: (time: Timestamp) => string) => string
 }
 
-const STORAGE_NAME = 'default'
 const ZERO_NS = parseTimestamp(ZERO_TIMESTAMP)?.ns
 const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
@@ -76,7 +61,7 @@ export function renderBackupJson(backups: readonly ListedBackup[], { pretty, zon
       ['backup_name', name],
       ['time', time],
       ['wal_file_name', walFileName],
-      ['storage_name', STORAGE_NAME],
+      ['storage_name', summary.storage],
     ]
     return new Map([...own, ...(metadata === undefined ? [] : detailMembers(metadata))])
   })
@@ -106,7 +91,7 @@ function summaryColumns(zone: TimeZone): readonly Column[] {
     { name: 'backup_name', title: 'Backup name', cell: ({ summary }) => summary.name },
     { name: 'modified', title: 'Modified', cell: ({ summary }, showTime) => showTime(modified(summary, zone)) },
     { name: 'wal_file_name', title: 'WAL file name', cell: ({ summary }) => summary.walFileName },
-    { name: 'storage_name', title: 'Storage name', cell: () => STORAGE_NAME },
+    { name: 'storage_name', title: 'Storage name', cell: ({ summary }) => summary.storage },
   ]
 }
 
@@ -134,7 +119,7 @@ const detailColumns: readonly Column[] = [
   detailColumn('is_permanent', 'Permanent', (metadata) => String(metadata.permanent)),
 ]
 
-function modified({ modifiedAt, modifiedAtNs }: BackupSummary, zone: TimeZone): Timestamp {
+function modified({ modifiedAt, modifiedAtNs }: StoredBackup, zone: TimeZone): Timestamp {
   const ms = modifiedAt.getTime()
   return { ns: modifiedAtNs ?? BigInt(ms) * 1_000_000n, offsetMinutes: zone.offsetMinutesAt(ms) }
 }

@@ -24,10 +24,10 @@ export const backupList: CommandDefinition = {
       name: 'target-storage',
       type: 'string',
       valueName: 'NAME',
-      summary: 'Storage to read from; only "default" yet',
+      summary: 'Storage to read from: "default" or the name of a failover storage; otherwise all of them',
       setting: 'WALG_TARGET_STORAGE',
     },
   ],
-  settings: ['WALG_FILE_PREFIX', 'WALG_STORAGE_PREFIX'],
+  settings: ['WALG_FILE_PREFIX', 'WALG_STORAGE_PREFIX', 'WALG_FAILOVER_STORAGES'],
   load: async () => (await import('./backup-list.run.ts')).runBackupList,
 }

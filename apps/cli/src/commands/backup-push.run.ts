@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { KitEvent, PushedBackup } from '@waltz/backup-kit'
+import type { KitEvent, StoredPushedBackup } from '@waltz/backup-kit'
 import { formatLsn } from '@waltz/pg-structures'
 import { parseJson, stringifyJson } from '@waltz/repository'
 import type { Invocation } from '../command.ts'
@@ -77,7 +77,7 @@ const PHASES = {
   publishing: 'publishing',
 } as const
 
-function describe(backup: PushedBackup, { log }: Invocation): void {
+function describe(backup: StoredPushedBackup, { log }: Invocation): void {
   for (const { path, reason } of backup.skipped) log.warn(`not stored: ${path}: ${reason}`)
   for (const { path, target } of backup.links) log.info(`stored in place of a symbolic link: ${path} (it leads to ${target})`)
   if (backup.corruptBlocks > 0) log.warn(`${backup.corruptBlocks} corrupt pages are recorded in the backup`)
@@ -87,12 +87,13 @@ function describe(backup: PushedBackup, { log }: Invocation): void {
   log.info(
     `${backup.files} files and folders, ${formatBytes(backup.uncompressedBytes)}, stored as ${formatBytes(backup.storedBytes)} (${ratio.toFixed(1)} : 1) in ${seconds.toFixed(1)} s`,
   )
-  log.info(`Wrote backup with name ${backup.name} to storage default`)
+  log.info(`Wrote backup with name ${backup.name} to storage ${backup.storage}`)
 }
 
-function resultAsJson(backup: PushedBackup, { settingWarnings }: Invocation): unknown {
+function resultAsJson(backup: StoredPushedBackup, { settingWarnings }: Invocation): unknown {
   return {
     backup_name: backup.name,
+    storage_name: backup.storage,
     start_lsn: backup.startLsn,
     finish_lsn: backup.finishLsn,
     timeline: backup.timeline,

@@ -56,7 +56,7 @@ export const backupPush: CommandDefinition = {
       name: 'target-storage',
       type: 'string',
       valueName: 'NAME',
-      summary: 'Storage to write to; only "default" yet',
+      summary: 'Storage to write to: "default" or the name of a failover storage; otherwise the first that is alive',
       setting: 'WALG_TARGET_STORAGE',
     },
     { name: 'rating-composer', short: 'r', type: 'boolean', summary: 'Group files by how often they change', notYet: true },

@@ -25,7 +25,7 @@ export const walPush: CommandDefinition = {
       name: 'target-storage',
       type: 'string',
       valueName: 'NAME',
-      summary: 'Storage to write to; only "default" yet',
+      summary: 'Storage to write to: "default" or the name of a failover storage; otherwise the first that is alive',
       setting: 'WALG_TARGET_STORAGE',
     },
   ],

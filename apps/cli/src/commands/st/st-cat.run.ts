@@ -1,0 +1,37 @@
+import { isFault } from '@waltz/errors'
+import type { ByteSource } from '@waltz/bytes'
+import { expandGlob } from '@waltz/storage/tools'
+import type { Invocation } from '../../command.ts'
+import { usageFault } from '../../usage-fault.ts'
+import { keyOf, onEachTarget, type TargetStorage } from './targets.ts'
+
+/** Writes objects to standard output (CMD 8). Resolves to 0. @throws Fault of the storage or the codec. */
+export async function runStCat(invocation: Invocation): Promise<number> {
+  const { args, flags, io } = invocation
+  const path = args[0] ?? ''
+  return await onEachTarget(invocation, async (storage) => {
+    if (flags['glob'] !== true) return await printObject(invocation, storage, keyOf(path))
+    for await (const match of expandGlob(storage.store, path, { signal: io.signal })) {
+      if (match.kind === 'object') await printObject(invocation, storage, match.path)
+    }
+  })
+}
+
+async function printObject(invocation: Invocation, { store }: TargetStorage, key: string): Promise<void> {
+  const write = invocation.io.stdoutBytes
+  if (write === undefined) throw usageFault('there is no standard output for bytes here')
+  await using body = await store.get(key, { signal: invocation.io.signal })
+  const plain = invocation.flags['decompress'] === true ? await opened(invocation, key, body) : body
+  for await (const chunk of plain) await write(chunk)
+}
+
+/** Decompressed by the extension of its name; as it is, with a warning, where that says nothing. */
+async function opened(invocation: Invocation, key: string, body: ByteSource): Promise<ByteSource> {
+  try {
+    return await (await (await invocation.openKit()).openFormat()).open(key, body)
+  } catch (error) {
+    if (!isFault(error) || error.code !== 'OBJECT_EXTENSION_UNKNOWN') throw error
+    invocation.log.warn(`${key} is printed as it is stored: its extension names no codec`)
+    return body
+  }
+}

@@ -1,0 +1,56 @@
+import { parseSettings, settingsTable } from '@waltz/settings'
+import type { BackupKit } from '@waltz/backup-kit'
+import { copyObject } from '@waltz/storage/tools'
+import { readConfigFile } from '../../config-file.ts'
+import type { Invocation } from '../../command.ts'
+import { openKitFor } from '../../open-kit.ts'
+import { textFlag } from './targets.ts'
+
+/** Objects copied at once (CMD 8). */
+const AT_ONCE = 8
+
+/**
+ * Copies objects between the storages of two config files, names and bytes unchanged, replacing what is there (CMD 8). A side that is
+ * not given is the storage of this command's own configuration. Resolves to 0.
+ * @throws Fault of either storage; the first one stops the copy. Running it again copies everything again.
+ */
+export async function runStCopy(invocation: Invocation): Promise<number> {
+  const { io, log } = invocation
+  await using source = await sideOf(invocation, textFlag(invocation, 'from'))
+  await using target = await sideOf(invocation, textFlag(invocation, 'to'))
+  const prefix = textFlag(invocation, 'prefix') ?? ''
+  const call = { signal: io.signal }
+  let objects = 0
+  let bytes = 0
+  const keys = source.kit.store.list(prefix, call)[Symbol.asyncIterator]()
+  const lane = async (): Promise<void> => {
+    for (let next = await keys.next(); next.done !== true; next = await keys.next()) {
+      const { key } = next.value
+      const stored = await copyObject({ store: source.kit.store, key }, { store: target.kit.store, key }, call)
+      objects += 1
+      bytes += stored.size
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, lane))
+  } finally {
+    await keys.return?.()
+  }
+  log.info(`copied ${objects} objects, ${bytes} bytes, from ${source.kit.store.location} to ${target.kit.store.location}`)
+  if (invocation.json) io.stdout(`${JSON.stringify({ objects, bytes })}\n`)
+  return 0
+}
+
+interface Side extends AsyncDisposable {
+  readonly kit: BackupKit
+}
+
+/** A config file counts alone: the environment describes this command's own storage, which must not leak into the other side. */
+async function sideOf(invocation: Invocation, path: string | undefined): Promise<Side> {
+  if (path === undefined || path === '') return { kit: await invocation.openKit(), [Symbol.asyncDispose]: async () => undefined }
+  const file = await readConfigFile(path, invocation.io)
+  const { settings, warnings } = parseSettings(settingsTable, { flags: {}, environment: {}, file })
+  for (const warning of warnings) invocation.log.warn(warning.message)
+  const kit = await openKitFor(settings, invocation.io, undefined)
+  return { kit, [Symbol.asyncDispose]: () => kit[Symbol.asyncDispose]() }
+}

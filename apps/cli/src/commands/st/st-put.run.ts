@@ -1,0 +1,79 @@
+import { createReadStream, statSync, type Stats } from 'node:fs'
+import { resolve } from 'node:path'
+import { fromNodeStream, type ByteSource } from '@waltz/bytes'
+import { Fault } from '@waltz/errors'
+import { alreadyExistsFault, type ObjectStore } from '@waltz/storage'
+import { objectExists } from '@waltz/storage/tools'
+import type { Invocation } from '../../command.ts'
+import { usageFault } from '../../usage-fault.ts'
+import { keyOf, onEachTarget, textFlag } from './targets.ts'
+
+/**
+ * Uploads a file or standard input (CMD 8), compressed unless told otherwise; the object is called after the destination, with the
+ * extension of its codec. Resolves to 0.
+ * @throws Fault `already-exists` `STORAGE_ALREADY_EXISTS` without `--force`, decided by the storage itself where it can; `invalid` `LOCAL_FILE_UNUSABLE`;
+ *   faults of the storage.
+ */
+export async function runStPut(invocation: Invocation): Promise<number> {
+  const { flags, io, log } = invocation
+  const { destination, source } = inputOf(invocation)
+  if (textFlag(invocation, 'target') === 'all' && flags['read-stdin'] === true)
+    throw usageFault('standard input can be read once, so --target all needs a file', { command: 'st put' })
+  const format = await (await invocation.openKit()).openFormat()
+  const plain = flags['no-compress'] === true
+  const key = plain ? destination : format.nameFor(destination)
+  return await onEachTarget(invocation, async ({ store, name }) => {
+    const body = plain ? source() : format.seal(source())
+    const force = flags['force'] === true
+    const guarded = !force && store.capabilities.conditionalPut
+    if (!force && !guarded) await refuseTaken(store, key, io.signal)
+    const info = await store.put(key, body, { signal: io.signal, ...(guarded ? { onlyIfAbsent: true } : {}) })
+    log.info(`stored ${info.key} in storage ${name}: ${info.size} bytes`)
+    if (invocation.json) io.stdout(`${JSON.stringify({ storage: name, key: info.key, bytes: info.size })}\n`)
+  })
+}
+
+interface Input {
+  readonly destination: string
+  readonly source: () => ByteSource
+}
+
+function inputOf({ args, flags, io }: Invocation): Input {
+  if (flags['read-stdin'] === true) {
+    if (args.length !== 1) throw usageFault('with --read-stdin there is one argument: the name to store under', { command: 'st put' })
+    const { stdin } = io
+    if (stdin === undefined) throw usageFault('there is no standard input here')
+    return { destination: keyOf(args[0] ?? ''), source: stdin }
+  }
+  const [local, destination] = args
+  if (local === undefined || destination === undefined)
+    throw usageFault('two arguments are needed: the file, and the name to store it under', {
+      command: 'st put',
+      hint: 'with --read-stdin the bytes come from standard input',
+    })
+  const path = resolve(io.cwd, local)
+  let found: Stats | undefined
+  try {
+    found = statSync(path)
+  } catch (cause) {
+    throw unusable(path, (cause as NodeJS.ErrnoException).code ?? 'it cannot be read', cause)
+  }
+  if (found.isDirectory()) throw unusable(path, 'it is a folder, and objects are files')
+  return {
+    destination: keyOf(destination),
+    source: () => fromNodeStream(() => createReadStream(path)),
+  }
+}
+
+/** For storages that cannot create on a condition: a look before, which another writer may outrun. */
+async function refuseTaken(store: ObjectStore, key: string, signal: AbortSignal): Promise<void> {
+  if ((await objectExists(store, key, { signal })) !== undefined) throw alreadyExistsFault(key, store.location)
+}
+
+function unusable(path: string, why: string, cause?: unknown): Fault {
+  return new Fault('invalid', 'LOCAL_FILE_UNUSABLE', `${path} cannot be written or read: ${why}`, {
+    hint: 'name a path that this user may use',
+    context: { path },
+    cause,
+  })
+}

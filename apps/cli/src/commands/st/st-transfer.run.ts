@@ -1,0 +1,141 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Fault } from '@waltz/errors'
+import { parseGoDuration } from '@waltz/settings'
+import { objectsToTransfer, transferObjects, type TransferGroup, type TransferOptions } from '@waltz/storage/tools'
+import type { ObjectInfo } from '@waltz/storage'
+import { backupFolder, backupsFolder, sentinelSuffix, walFolder } from '@waltz/repository'
+import type { Invocation } from '../../command.ts'
+import { formatBytes } from '../../format-amount.ts'
+import { usageFault } from '../../usage-fault.ts'
+import { folderOf, oneStorage, textFlag } from './targets.ts'
+
+/** Moves backups from one failover storage to another, each with its sentinel last (CMD 8). @throws as `transfer`. */
+export async function runTransferBackups(invocation: Invocation): Promise<number> {
+  const [name] = invocation.args
+  const maxBackups = name === undefined ? countFlag(invocation, 'max-backups', 0) : undefined
+  return await transfer(
+    invocation,
+    (options, limits) => limitGroups(backupGroups(options, name), { ...limits, maxGroups: maxBackups }),
+    true,
+  )
+}
+
+/** Moves the archived WAL. @throws as `transfer`. */
+export async function runTransferWals(invocation: Invocation): Promise<number> {
+  return await transfer(invocation, (options, limits) => limitGroups(singleGroups(options, walFolder), limits))
+}
+
+/** Moves everything below a prefix. @throws as `transfer`. */
+export async function runTransferFiles(invocation: Invocation): Promise<number> {
+  const prefix = folderOf(invocation.args[0] ?? '')
+  return await transfer(invocation, (options, limits) => limitGroups(singleGroups(options, prefix), limits))
+}
+
+interface Limits {
+  readonly maxFiles: number | undefined
+  readonly maxGroups?: number | undefined
+}
+
+type Groups = (options: TransferOptions, limits: Limits) => AsyncIterable<TransferGroup>
+
+/**
+ * What all three do. Resolves to 0.
+ * @throws Fault `unavailable` `TRANSFER_INCOMPLETE` with the number of objects that could not be moved; with `--fail-fast` the first fault.
+ */
+async function transfer(invocation: Invocation, groups: Groups, skipPresent = false): Promise<number> {
+  const { io, log } = invocation
+  const options = { ...(await optionsOf(invocation)), skipPresent }
+  const outcome = await transferObjects(groups(options, { maxFiles: countFlag(invocation, 'max-files', 0) }), options)
+  for (const { group, key, error } of outcome.failures) {
+    log.error(`${key} of ${group}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const verb = options.preserve ? 'copied' : 'moved'
+  log.info(`${verb} ${outcome.objects} objects in ${outcome.groups} groups, ${formatBytes(outcome.bytes)}`)
+  if (invocation.json) {
+    const { groups: count, objects, bytes, failed } = outcome
+    io.stdout(`${JSON.stringify({ groups: count, objects, bytes, failed })}\n`)
+  }
+  if (outcome.failed === 0) return 0
+  throw new Fault(
+    'unavailable',
+    'TRANSFER_INCOMPLETE',
+    `${outcome.failed} objects could not be ${verb}; their groups are whole in the source`,
+    {
+      hint: 'run the same command again: what is there already is left out',
+      context: { failed: outcome.failed },
+      retryable: false,
+    },
+  )
+}
+
+async function optionsOf(invocation: Invocation): Promise<TransferOptions> {
+  const { flags, io, log } = invocation
+  const sourceName = textFlag(invocation, 'source')
+  if (sourceName === undefined) throw usageFault('--source names the storage to transfer from', { command: 'st transfer' })
+  const targetName = textFlag(invocation, 'target') ?? 'default'
+  if (sourceName === targetName) throw usageFault('--source and --target are the same storage', { command: 'st transfer' })
+  const source = await oneStorage(invocation, 'source', sourceName)
+  const target = await oneStorage(invocation, 'target', targetName)
+  const interval = parseGoDuration(textFlag(invocation, 'appearance-checks-interval') ?? '1s')
+  if (interval === undefined) throw usageFault('--appearance-checks-interval takes a time such as 1s or 500ms', { command: 'st transfer' })
+  return {
+    source: source.store,
+    target: target.store,
+    preserve: flags['preserve'] === true,
+    overwrite: flags['overwrite'] === true,
+    failFast: flags['fail-fast'] === true,
+    concurrency: countFlag(invocation, 'concurrency', 1) ?? DEFAULT_CONCURRENCY,
+    appearanceChecks: countFlag(invocation, 'appearance-checks', 0) ?? DEFAULT_CHECKS,
+    appearanceIntervalMs: interval,
+    sleep: async (ms, signal) => await delay(ms, undefined, signal === undefined ? {} : { signal }),
+    signal: io.signal,
+    observe: ({ kind, key }) => log.debug(`${kind} ${key}`),
+  }
+}
+
+const DEFAULT_CONCURRENCY = 10
+const DEFAULT_CHECKS = 3
+
+function countFlag(invocation: Invocation, name: string, least: number): number | undefined {
+  const text = textFlag(invocation, name)
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < least) throw usageFault(`--${name} takes a whole number from ${least} on, not ${text}`)
+  return value
+}
+
+/** Every object for itself. */
+async function* singleGroups(options: TransferOptions, prefix: string): AsyncGenerator<TransferGroup> {
+  for await (const info of objectsToTransfer(options, prefix)) yield { name: info.key, data: [info] }
+}
+
+/** Finished backups of the source, whole: what the target has already is looked at object by object (RF 1). */
+async function* backupGroups({ source, signal }: TransferOptions, only: string | undefined): AsyncGenerator<TransferGroup> {
+  const call = signal === undefined ? {} : { signal }
+  let found = false
+  for await (const sentinel of source.list(backupsFolder, { ...call, oneLevel: true })) {
+    if (!sentinel.key.endsWith(sentinelSuffix)) continue
+    const name = sentinel.key.slice(backupsFolder.length, -sentinelSuffix.length)
+    if (only !== undefined && only !== name) continue
+    found = true
+    const data: ObjectInfo[] = []
+    for await (const info of source.list(backupFolder(name), call)) data.push(info)
+    yield { name, data, last: sentinel }
+  }
+  if (only === undefined || found) return
+  throw new Fault('not-found', 'BACKUP_NOT_FOUND', `there is no finished backup ${only} in ${source.location}`, {
+    hint: 'waltz backup-list shows which there are',
+  })
+}
+
+/** Stops in front of the first group that would be too many; a group is never cut. */
+async function* limitGroups(groups: AsyncIterable<TransferGroup>, { maxFiles, maxGroups }: Limits): AsyncGenerator<TransferGroup> {
+  let files = 0
+  let count = 0
+  for await (const group of groups) {
+    files += group.data.length + Number(group.last !== undefined)
+    count += 1
+    if (files > (maxFiles ?? Number.POSITIVE_INFINITY) || count > (maxGroups ?? Number.POSITIVE_INFINITY)) return
+    yield group
+  }
+}
