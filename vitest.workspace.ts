@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { defineProject, type TestProjectConfiguration } from 'vitest/config'
 
 const root = new URL('.', import.meta.url)
@@ -10,11 +11,14 @@ const members = ['packages', 'apps', 'tools']
 /** Workspace packages are tested from their sources. */
 const resolve = { conditions: ['source', 'node'] }
 
+/** Lets test files share storage servers; does next to nothing until one is asked for. */
+const globalSetup = fileURLToPath(new URL('tools/testkit/src/servers/shared-setup.ts', root))
+
 const project = (name: string, folder: string, extra: object = {}): TestProjectConfiguration =>
   defineProject({
     resolve,
     ssr: { resolve },
-    test: { name, include: members.map((member) => `${member}/test/${folder}*.test.ts`), ...extra },
+    test: { name, include: members.map((member) => `${member}/test/${folder}*.test.ts`), globalSetup, ...extra },
   })
 
 /**

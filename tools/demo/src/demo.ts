@@ -1,35 +1,38 @@
 /**
  * `npm run demo`: a database is created, archived, backed up, changed, damaged by a mistake, and brought back to the second
- * before it, with a real PostgreSQL in a temporary folder. `-- --keep` leaves the folder there and says how to look around.
+ * before it, with a real PostgreSQL in a temporary folder. `-- --keep` leaves the folder there and says how to look around;
+ * `-- --storage s3` (azure, swift, ssh) keeps the repository in a real server of that kind instead of a folder.
  */
 import { join } from 'node:path'
 import { createNarration } from './narration.ts'
 import { createPlayground, type Playground } from './playground.ts'
 import { playJourney } from './journey.ts'
+import { readArguments, type DemoRequest } from './arguments.ts'
+import { openStorage, type DemoStorage } from './storage.ts'
 
-const keep = process.argv.includes('--keep')
-const unknown = process.argv.slice(2).find((argument) => argument !== '--keep')
+const request = readArguments(process.argv.slice(2))
 const narration = createNarration(process.stdout)
 // Whoever watches may have gone away; the journey still has to clean up behind itself.
 process.stdout.on('error', () => undefined)
 process.stderr.on('error', () => undefined)
 
-if (unknown === undefined) await play()
-else {
-  process.stderr.write(`unknown argument ${unknown}; the demo takes --keep, as in: npm run demo -- --keep\n`)
+if ('problem' in request) {
+  process.stderr.write(`${request.problem}\n`)
   process.exitCode = 2
-}
+} else await play(request)
 
-async function play(): Promise<void> {
+async function play({ keep, kind }: DemoRequest): Promise<void> {
   let ending = false
   let playground: Playground | undefined
+  let storage: DemoStorage | undefined
   const stop = (signal: NodeJS.Signals, code: number): void => {
     if (ending) return
     ending = true
     process.stdout.write(
       `\n${signal === 'SIGINT' ? 'Stopped by Ctrl-C' : `Stopped by ${signal}`}: ending the servers and removing the folder ...\n`,
     )
-    const cleared = playground?.clear({ keep: false }) ?? Promise.resolve()
+    // A server that is just being started ends, with its folder, as this process does.
+    const cleared = Promise.allSettled([playground?.clear({ keep: false }), storage?.stop()])
     void cleared.finally(() => process.exit(code))
   }
   process.on('SIGINT', () => stop('SIGINT', 130))
@@ -42,7 +45,8 @@ async function play(): Promise<void> {
   const startedAt = performance.now()
   try {
     playground = createPlayground()
-    const { proven } = await playJourney(playground, narration)
+    storage = await narration.during('starting the storage', openStorage(kind, playground))
+    const { proven } = await playJourney(playground, storage, narration)
     if (ending) return
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
     narration.say('')
@@ -60,6 +64,7 @@ async function play(): Promise<void> {
   if (ending) return
   ending = true
   await playground?.clear({ keep })
+  await storage?.stop()
   if (playground === undefined) return
   if (keep) explain(playground)
   else narration.say('Everything is removed again; npm run demo -- --keep leaves it there to look around.')

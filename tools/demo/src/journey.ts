@@ -1,7 +1,8 @@
-import { appendFileSync, readdirSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatBytes, formatCount, type Narration } from './narration.ts'
 import { folderBytes, type Playground } from './playground.ts'
+import type { DemoStorage } from './storage.ts'
 import { startServer, type DemoServer } from './server.ts'
 
 /** What the journey came to. */
@@ -19,14 +20,14 @@ interface TableProof {
 const SEGMENT_BYTES = 16 * 2 ** 20
 const TABLES = ['customers', 'orders'] as const
 
-/** Plays the whole journey in `playground`. @throws Error when a step fails. */
-export async function playJourney(playground: Playground, narration: Narration): Promise<Outcome> {
+/** Plays the whole journey in `playground`, with the repository in `storage`. @throws Error when a step fails. */
+export async function playJourney(playground: Playground, storage: DemoStorage, narration: Narration): Promise<Outcome> {
   const { waltz } = playground
-  const repository = playground.makeFolder('repository')
-  const environment = { WALG_FILE_PREFIX: repository }
-  const stored = (): string => `${formatBytes(folderBytes(repository))} stored`
+  const { environment } = storage
+  const stored = (): string => storage.progress()
   playground.makeFolder('programs')
   await narration.during('building waltz', playground.buildWaltz())
+  if (storage.kind !== 'file') narration.step(`The repository is ${storage.title}, a real server that was started for this.`)
 
   const server = await narration.during('creating a database', createServer(playground, environment))
   narration.step(`A database: PostgreSQL ${await server.value('show server_version')}, new and empty, in ${server.dataDirectory}`)
@@ -43,7 +44,7 @@ export async function playJourney(playground: Playground, narration: Narration):
       stored,
     ),
   )
-  const backup = { bytes: folderBytes(join(repository, 'basebackups_005')) }
+  const backup = { bytes: (await storage.measure()).backupBytes }
   narration.step(`waltz backup-push: the running server is backed up, ${formatBytes(backup.bytes)} in ${push.seconds.toFixed(1)} s.`)
 
   await narration.during('the shop goes on', server.query(`insert into orders ${ordersFrom(400_001, 450_000)}`))
@@ -75,7 +76,7 @@ export async function playJourney(playground: Playground, narration: Narration):
     `The orders are back. Promoted with pg_wal_replay_resume(), the restored database takes writes on timeline ${await timeline(restored)}.`,
   )
 
-  const wal = measureWal(repository)
+  const { walSegments, walBytes } = await storage.measure()
   await server.stop()
   await restored.stop()
   narration.say('')
@@ -84,10 +85,10 @@ export async function playJourney(playground: Playground, narration: Narration):
     [
       ['backup', formatBytes(dataBytes), formatBytes(backup.bytes), ratio(dataBytes, backup.bytes), push.seconds.toFixed(1)],
       [
-        `WAL (${wal.segments} segments)`,
-        formatBytes(wal.segments * SEGMENT_BYTES),
-        formatBytes(wal.bytes),
-        ratio(wal.segments * SEGMENT_BYTES, wal.bytes),
+        `WAL (${walSegments} segments)`,
+        formatBytes(walSegments * SEGMENT_BYTES),
+        formatBytes(walBytes),
+        ratio(walSegments * SEGMENT_BYTES, walBytes),
         '',
       ],
       ['restore', formatBytes(dataBytes), '', '', fetch.seconds.toFixed(1)],
@@ -193,11 +194,6 @@ async function timed<Result>(work: Promise<Result>): Promise<{ readonly result: 
   const startedAt = performance.now()
   const result = await work
   return { result, seconds: (performance.now() - startedAt) / 1000 }
-}
-
-function measureWal(repository: string): { readonly segments: number; readonly bytes: number } {
-  const folder = join(repository, 'wal_005')
-  return { segments: readdirSync(folder).filter((name) => /^[0-9A-F]{24}(\.[a-z0-9]+)?$/.test(name)).length, bytes: folderBytes(folder) }
 }
 
 function ratio(plain: number, stored: number): string {
