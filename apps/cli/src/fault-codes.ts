@@ -13,4 +13,13 @@ export const faultCodes: FaultCodeTable = {
     'A file of the installation is missing or damaged, or its native code does not load on this machine. Nothing more was done. Install it again, or copy the whole folder again.',
   LOG_DESTINATION_UNUSABLE:
     'The file that WALG_LOG_DESTINATION names cannot be opened for appending. Correct the setting or the permissions.',
+  STORAGE_CHECK_FAILED:
+    'Objects that were asked for are missing, or could not be read. The message names them. `waltz st ls` shows what is there.',
+  STORAGE_PROBE_FAILED:
+    'The storage does not keep a promise that backups rely on. The table above says which; with some storages another setting helps, others are not fit.',
+  LOCAL_FILE_EXISTS: 'A download never replaces a file. Nothing was downloaded. Name another file, or move that one away.',
+  LOCAL_FILE_UNUSABLE: 'A local file or folder cannot be read or written, or is not what is needed here. The message says why.',
+  TRANSFER_INCOMPLETE:
+    'Some objects could not be moved; the log names them. Their groups are whole in the source. Run the same command again: what is there already is left out.',
+  BACKUP_NOT_FOUND: 'The storage has no finished backup of this name. `waltz backup-list` shows which there are.',
 }

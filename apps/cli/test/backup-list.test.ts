@@ -4,7 +4,8 @@ import { createBackupCatalog, metadataKey, sentinelKey } from '@waltz/repository
 import { createMemoryStore } from '@waltz/storage/memory'
 import { describe, expect, it } from 'vitest'
 import type { Invocation } from '../src/command.ts'
-import { renderBackupTable, type TimeZone } from '../src/commands/backup-list.render.ts'
+import { renderBackupTable } from '../src/commands/backup-list.render.ts'
+import type { TimeZone } from '../src/local-zone.ts'
 import { runBackupList } from '../src/commands/backup-list.run.ts'
 
 const [A, B] = ['base_00000001000000000000000A', 'base_00000001000000000000000B_D_00000001000000000000000A']

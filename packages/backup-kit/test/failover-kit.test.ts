@@ -75,7 +75,11 @@ describe('writing', () => {
       string,
       { previous_aliveness: boolean }
     >
-    expect(Object.keys(cache).map((key) => key.replace(/#[0-9a-f]{32}$/, '#'))).toEqual(['default#', 'a#', 'b#'])
+    expect(
+      Object.keys(cache)
+        .map((key) => key.replace(/#[0-9a-f]{32}$/, '#'))
+        .toSorted(),
+    ).toEqual(['a#', 'b#', 'default#'])
     expect(Object.values(cache).every((entry) => entry.previous_aliveness)).toBe(true)
   })
 

@@ -125,7 +125,7 @@ function deniedFault(answer: Answer, told: StoreCall, { options }: FaultSurround
     if (skewed || /Date header/i.test(text)) return clockFault(told)
   }
   const expiry = sasExpiry(options)
-  if (/^Auth/.test(code) && expiry !== undefined && expiry < options.now()) {
+  if (code.startsWith('Auth') && expiry !== undefined && expiry < options.now()) {
     return accessDeniedFault({ ...told, hint: `the SAS token expired at ${expiry.toISOString()}: make a new one` })
   }
   const hint = DENIED_HINTS.find(([pattern]) => pattern.test(code))?.[1]

@@ -4,7 +4,7 @@ import type { FaultCodeTable } from '@waltz/errors'
 export const faultCodes: FaultCodeTable = {
   STORAGE_ROOT_MISSING:
     'The folder that holds the repository is not there, or is no folder. Check that its disk is mounted and that the path is right; it is never created for you.',
-  STORAGE_ROOT_INVALID: 'The path of the repository folder is empty or cannot be a path. Correct the setting.',
+  STORAGE_ROOT_INVALID: 'The path of the repository folder is empty, cannot be a path, or names another host. Correct the setting.',
   STORAGE_KEY_INVALID:
     'The file system cannot hold an object of this name: it is too long, has the form of a temporary name, or a folder stands there. Use another name or prefix.',
   STORAGE_OBJECT_TOO_LARGE: 'The file system takes no file of this size. Use smaller parts or another file system.',

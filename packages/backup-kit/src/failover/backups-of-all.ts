@@ -21,32 +21,7 @@ interface Answers<Result> {
 
 /** The backups of all storages: equal names in two storages are two backups, told apart by the storage (RF 10.2). */
 export function backupsOfAll({ judge, report }: BackupsOfAllOptions): KitBackups {
-  /** Asks every storage that answers; a fault of the kind `not-found` is an answer without a result. */
-  const askAll = async <Result>(
-    options: CallOptions | undefined,
-    ask: (catalog: BackupCatalog, storage: string) => Promise<Result>,
-  ): Promise<Answers<Result>> => {
-    const known = await judge(options)
-    const answers: { readonly storage: string; readonly result: Result }[] = []
-    const silent: Silence[] = []
-    let missing: Fault | undefined
-    for (const { storage, alive, why } of known) {
-      throwIfAborted(options?.signal)
-      if (!alive) {
-        silent.push({ name: storage.name, why: why ?? '' })
-        continue
-      }
-      try {
-        answers.push({ storage: storage.name, result: await ask(createBackupCatalog(storage.store), storage.name) })
-      } catch (error) {
-        if (!isFault(error) || error.kind === 'aborted') throw error
-        if (error.kind === 'unavailable' || error.kind === 'denied') silent.push({ name: storage.name, why: error.message })
-        else if (error.kind === 'not-found') missing ??= error
-        else throw error
-      }
-    }
-    return { answers, silent, missing }
-  }
+  const askAll = <Result>(options: CallOptions | undefined, ask: Ask<Result>): Promise<Answers<Result>> => askStorages(judge, options, ask)
   const tell = (silent: readonly Silence[], what: string): void => {
     for (const { name, why } of silent)
       report({ type: 'storage-warning', storage: name, message: `${what} without the storage ${name}, which does not answer: ${why}` })
@@ -89,6 +64,7 @@ export function backupsOfAll({ judge, report }: BackupsOfAllOptions): KitBackups
       const found = chosenOf(
         answers.map(({ result }) => result),
         selector,
+        report,
       )
       if (found === undefined)
         throw silent.length > 0 || missing === undefined ? partlyUnavailable('whether there is such a backup', silent) : missing
@@ -98,28 +74,62 @@ export function backupsOfAll({ judge, report }: BackupsOfAllOptions): KitBackups
     readSentinel: (name, options) => read(name, options, (catalog) => catalog.readSentinel(name, options)),
     readMetadata: (name, options) => read(name, options, (catalog) => catalog.readMetadata(name, options)),
   }
+}
 
-  function chosenOf(backups: readonly StoredBackup[], selector: BackupSelector): StoredBackup | undefined {
-    const [first, second] = backups
-    if ('latest' in selector) return inOrder(backups).at(-1)
-    if (first === undefined || second === undefined) return first
-    if ('userData' in selector)
-      throw new Fault(
-        'conflict',
-        'BACKUP_IN_SEVERAL_STORAGES',
-        `backups of the storages ${first.storage} and ${second.storage} have this user data`,
-        {
-          hint: 'choose one by its name, or a storage with --target-storage',
-        },
-      )
-    for (const { name, storage } of backups.slice(1))
-      report({
-        type: 'storage-warning',
-        storage,
-        message: `the backup ${name} lies in the storage ${storage}, too; that of ${first.storage} is taken (--target-storage chooses)`,
-      })
-    return first
+function chosenOf(
+  backups: readonly StoredBackup[],
+  selector: BackupSelector,
+  report: BackupsOfAllOptions['report'],
+): StoredBackup | undefined {
+  const [first, second] = backups
+  if ('latest' in selector) return inOrder(backups).at(-1)
+  if (first === undefined || second === undefined) return first
+  if ('userData' in selector)
+    throw new Fault(
+      'conflict',
+      'BACKUP_IN_SEVERAL_STORAGES',
+      `backups of the storages ${first.storage} and ${second.storage} have this user data`,
+      {
+        hint: 'choose one by its name, or a storage with --target-storage',
+      },
+    )
+  for (const { name, storage } of backups.slice(1))
+    report({
+      type: 'storage-warning',
+      storage,
+      message: `the backup ${name} lies in the storage ${storage}, too; that of ${first.storage} is taken (--target-storage chooses)`,
+    })
+  return first
+}
+
+type Ask<Result> = (catalog: BackupCatalog, storage: string) => Promise<Result>
+
+/** Asks every storage that answers; a fault of the kind `not-found` is an answer without a result. */
+async function askStorages<Result>(
+  judge: BackupsOfAllOptions['judge'],
+  options: CallOptions | undefined,
+  ask: Ask<Result>,
+): Promise<Answers<Result>> {
+  const known = await judge(options)
+  const answers: { readonly storage: string; readonly result: Result }[] = []
+  const silent: Silence[] = []
+  let missing: Fault | undefined
+  for (const { storage, alive, why } of known) {
+    throwIfAborted(options?.signal)
+    if (!alive) {
+      silent.push({ name: storage.name, why: why ?? '' })
+      continue
+    }
+    try {
+      answers.push({ storage: storage.name, result: await ask(createBackupCatalog(storage.store), storage.name) })
+    } catch (error) {
+      if (!isFault(error) || error.kind === 'aborted') throw error
+      if (error.kind === 'unavailable' || error.kind === 'denied') silent.push({ name: storage.name, why: error.message })
+      else if (error.kind === 'not-found') missing ??= error
+      else throw error
+    }
   }
+  return { answers, silent, missing }
 }
 
 function inOrder(backups: readonly StoredBackup[]): readonly StoredBackup[] {

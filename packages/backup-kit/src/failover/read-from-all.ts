@@ -85,10 +85,7 @@ export function readFromAll(storages: readonly ReadableStorage[], options: ReadF
         (store) => store.listGroups(prefix, call),
         (group: string) => group,
       ),
-    put: refuse,
-    delete: refuse,
-    copy: refuse,
-    async [Symbol.asyncDispose]() {},
+    ...NO_WRITING,
   })
 }
 
@@ -107,6 +104,9 @@ const NO_CAPABILITIES = {
 async function refuse(): Promise<never> {
   throw new Fault('internal', 'ASSERTION_FAILED', 'a reader of several storages was asked to write')
 }
+
+/** Never reached: the reader is closed to writing, and the storages are not its own. */
+const NO_WRITING = { put: refuse, delete: refuse, copy: refuse, async [Symbol.asyncDispose]() {} } as const
 
 function locationOf(storages: readonly ReadableStorage[]): string {
   return `the storages ${storages.map(({ name }) => name).join(', ')}`

@@ -127,9 +127,7 @@ function createMemory({ settings, caches, now, report }: StoragePoolOptions): Me
   const knowledge = (purpose: Purpose): Promise<Knowledge> => {
     const existing = known.get(purpose)
     if (existing !== undefined) return existing
-    const loading = caches[purpose]
-      .load()
-      .then((table) => ({ table: new Map(table), reasons: new Map<string, string>(), changed: false, touched: false }))
+    const loading = loadKnowledge(caches[purpose])
     known.set(purpose, loading)
     return loading
   }
@@ -184,6 +182,10 @@ function createMemory({ settings, caches, now, report }: StoragePoolOptions): Me
       }
     },
   }
+}
+
+async function loadKnowledge(cache: StatusCache): Promise<Knowledge> {
+  return { table: new Map(await cache.load()), reasons: new Map(), changed: false, touched: false }
 }
 
 function entriesOf({ table }: Knowledge, storages: readonly PoolStorage[]): ReadonlyMap<string, StorageStatus> {

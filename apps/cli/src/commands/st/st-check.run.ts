@@ -1,7 +1,7 @@
 import { Fault, isFault } from '@waltz/errors'
 import { sourceOf } from '@waltz/bytes'
 import type { Invocation } from '../../command.ts'
-import { keyOf, onEachTarget } from './targets.ts'
+import { keyOf, onEachTarget, uniqueHex } from './targets.ts'
 
 /**
  * Whether the storage can be read (CMD 8): its root is listed, then every object that was named must be there. Resolves to 0.
@@ -39,7 +39,7 @@ export async function runStCheckWrite(invocation: Invocation): Promise<number> {
   const { io, log } = invocation
   const call = { signal: io.signal }
   return await onEachTarget(invocation, async ({ store, name }) => {
-    const key = `test_${crypto.randomUUID().replaceAll('-', '')}`
+    const key = `test_${uniqueHex(io, 32)}`
     await store.put(key, sourceOf('written by waltz st check write'), call)
     try {
       await store.delete([key], call)

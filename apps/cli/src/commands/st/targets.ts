@@ -1,5 +1,6 @@
 import type { MaintainedStore, ObjectStore } from '@waltz/storage'
-import type { Invocation } from '../../command.ts'
+import { createHash } from 'node:crypto'
+import type { CommandIo, Invocation } from '../../command.ts'
 import { usageFault } from '../../usage-fault.ts'
 
 /** One configured storage. */
@@ -72,4 +73,10 @@ export function keyOf(path: string): string {
 export function folderOf(path: string): string {
   const key = keyOf(path)
   return key === '' ? '' : `${key}/`
+}
+
+/** Hexadecimal digits that no other process of this moment has: of the time, the process and the host. */
+export function uniqueHex({ now, host, hostname }: CommandIo, digits: number): string {
+  const text = `${now().getTime()} ${host?.processId ?? 0} ${hostname}`
+  return createHash('sha256').update(text).digest('hex').slice(0, digits)
 }

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { Fault } from '@waltz/errors'
 import { parseSize } from '@waltz/settings'
 import { probeStore, type ProbeOutcome, type ProbeReport, type ProbeResult } from '@waltz/storage/tools'
 import type { Invocation } from '../../command.ts'
 import { renderPlainTable } from '../../render-table.ts'
 import { usageFault } from '../../usage-fault.ts'
-import { onEachTarget, textFlag } from '../st/targets.ts'
+import { onEachTarget, textFlag, uniqueHex } from '../st/targets.ts'
 
 const MARKS: Readonly<Record<ProbeOutcome, string>> = { ok: 'ok', limited: 'limited', failed: 'FAILED', skipped: 'skipped' }
 
