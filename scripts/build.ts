@@ -93,9 +93,9 @@ async function bundle(): Promise<void> {
     format: 'esm',
     chunkNames: 'chunks/[name]-[hash]',
     define: constants,
-    // Packages in the old module format ask for Node's own modules by require.
+    // Packages in the old module format ask for Node's own modules by require, and for their folder.
     banner: {
-      js: "import { createRequire as waltzCreateRequire } from 'node:module'; const require = waltzCreateRequire(import.meta.url);",
+      js: "import { createRequire as waltzCreateRequire } from 'node:module'; const require = waltzCreateRequire(import.meta.url); const __dirname = import.meta.dirname;",
     },
   })
   const chunks = Object.entries(metafile.outputs).flatMap(([path, { entryPoint }]) =>

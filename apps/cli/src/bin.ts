@@ -100,7 +100,13 @@ function createIo(): CommandIo {
     terminal: terminal(),
     signal: controller.signal,
     now: () => new Date(),
-    host: { ...(user === undefined ? {} : { user }), processId: process.pid, cores: availableParallelism(), temporaryFolder: tmpdir() },
+    host: {
+      ...(user === undefined ? {} : { user }),
+      processId: process.pid,
+      cores: availableParallelism(),
+      temporaryFolder: tmpdir(),
+      clock: () => performance.now(),
+    },
   }
 }
 

@@ -32,6 +32,8 @@ export interface HostFacts {
   readonly processId?: number
   /** Processor cores that may be used; 1 when it is not known. */
   readonly cores?: number
+  /** Milliseconds that only run forward, from any start; the time of day where there is none. */
+  readonly clock?: () => number
   /** TMPDIR or /tmp when it is not known. */
   readonly temporaryFolder?: string
 }

@@ -21,11 +21,8 @@ export async function runStorageProbe(invocation: Invocation): Promise<number> {
     const report = await probeStore(store, {
       maintenance,
       now: io.now,
-      clock: () => performance.now(),
-      randomHex: (digits) =>
-        randomBytes(Math.ceil(digits / 2))
-          .toString('hex')
-          .slice(0, digits),
+      clock: io.host?.clock ?? (() => io.now().getTime()),
+      randomHex: (digits) => uniqueHex(io, digits),
       signal: io.signal,
       ...(largeBytes === undefined ? {} : { largeBytes }),
       ...(concurrencies === undefined ? {} : { concurrencies }),
