@@ -29,10 +29,10 @@ export async function headObject(bucket: Bucket, key: string, options: CallOptio
 }
 
 /** An object that is replaced again and again while it is opened gets so many chances. */
-const MOST_ROUNDS = 5
+const MOST_ROUNDS = 20
 
 /**
- * `ObjectStore.get`: the description, then the bytes of that very generation. The answer with the bytes alone would tell the modification
+ * `ObjectStore.get`: the description, then the bytes, which must be of that very generation. The answer with the bytes alone would tell the modification
  * time in seconds only. One after the other, since a second connection takes longer to make than the first one's answer takes.
  */
 export async function getObject(bucket: Bucket, key: string, options: GetOptions | undefined): Promise<ObjectBody> {
@@ -66,26 +66,53 @@ interface Opened {
   readonly answer: HttpAnswer | undefined
 }
 
-/** Undefined when the object was replaced between the two answers. */
+/** Undefined when the object was replaced between the answers. */
 async function openOnce(bucket: Bucket, opening: Opening): Promise<Opened | undefined> {
   const { key, range, signal } = opening
   const resource = await fetchResource(bucket, { key, signal })
   const { start, end } = clipRange(range, resource.size)
   if (start === end) return { resource, answer: undefined }
+  const answer = await requestMedia(bucket, opening, resource)
+  const generation = answer.headers['x-goog-generation']
+  if (generation === resource.generation) return { resource, answer }
   try {
-    return { resource, answer: await requestMedia(bucket, opening, resource) }
+    // Just replaced: these are bytes of a newer one, if they are to be described at all.
+    const newer = await fetchResource(bucket, { key, signal })
+    if (newer.generation === generation && newer.contentEncoding === resource.contentEncoding && answer.status !== 416)
+      return { resource: newer, answer }
   } catch (error) {
-    if (isFault(error, 'not-found')) return undefined // the next round tells whether it was replaced or is gone
+    answer.close()
+    if (isFault(error, 'not-found')) return undefined // the next round tells
+    throw error
+  }
+  answer.close()
+  return generation === undefined ? await openPinned(bucket, opening, resource) : undefined
+}
+
+/** For a server that does not say whose bytes it gives: it is told. */
+async function openPinned(bucket: Bucket, opening: Opening, resource: ObjectResource): Promise<Opened | undefined> {
+  try {
+    const answer = await requestMedia(bucket, opening, resource, { pinned: true })
+    if (answer.status !== 416) return { resource, answer }
+    answer.close()
+    return undefined
+  } catch (error) {
+    if (isFault(error, 'not-found')) return undefined
     throw error
   }
 }
 
-function requestMedia(bucket: Bucket, { key, range, signal }: Opening, resource: ObjectResource): Promise<HttpAnswer> {
+function requestMedia(
+  bucket: Bucket,
+  { key, range, signal }: Opening,
+  resource: ObjectResource,
+  { pinned = false }: { readonly pinned?: boolean } = {},
+): Promise<HttpAnswer> {
   const whole = range.start === 0 && range.end === undefined
   return bucket.send({
     method: 'GET',
     path: objectPath(bucket, key),
-    query: { alt: 'media', generation: resource.generation },
+    query: { alt: 'media', generation: pinned ? resource.generation : undefined },
     headers: {
       ...bucket.keyHeaders(),
       ...(whole ? {} : { range: `bytes=${range.start}-${range.end === undefined ? '' : range.end - 1}` }),
@@ -95,6 +122,7 @@ function requestMedia(bucket: Bucket, { key, range, signal }: Opening, resource:
     doing: `read of ${key}`,
     key,
     signal,
+    alsoFine: [416],
   })
 }
 
