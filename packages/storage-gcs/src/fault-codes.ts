@@ -9,4 +9,6 @@ export const faultCodes: FaultCodeTable = {
   GCS_CRC_UNAVAILABLE:
     'The native CRC-32C could not be loaded, so nothing can be verified. Install the dependencies again on this machine, with this version of Node.',
   GCS_STORE_CLOSED: 'The store was used after it was disposed of. This is a mistake in the calling program.',
+  STORAGE_KEY_INVALID: 'The name lies where the store keeps pieces of uploads. Use another name or prefix, or another folder for pieces.',
+  STORAGE_SERVER_FAILED: 'The storage lost an upload in the middle, or failed in another way. Store the object again.',
 }

@@ -7,7 +7,7 @@ import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { isFault, type Fault } from '@waltz/errors'
 import { sourceOf, type ByteSource } from '@waltz/bytes'
-import { createByteBudget, type ByteBudget, type MaintainedStore } from '@waltz/storage'
+import { createByteBudget, type ByteBudget, type MaintainedStore, type PutOptions } from '@waltz/storage'
 import { createGcsStore, type GcsCredentials, type GcsStoreOptions } from '@waltz/storage-gcs'
 import { createFaultProxy, FAKE_SUBJECT_TOKEN, fakeFederatedCredentials, startGcsFake, type GcsFake } from '@waltz/testkit'
 import { gcsOptions, gcsStore, sleep } from './support/store.ts'
@@ -71,7 +71,7 @@ describe('uploads', () => {
     ['resumable', {}],
     ['resumable on a condition', {}, { onlyIfAbsent: true }],
     ['composed', { pieceConcurrency: 3 }],
-  ] as const)('%s: sizes around the borders of pieces, known and unknown', async (_name, options, call = {}) => {
+  ] as const)('%s: sizes around the borders of pieces, known and unknown', async (_name, options, call: PutOptions = {}) => {
     const small = open({ ...options, chunkBytes: STEP })
     for (const size of sizes) {
       for (const known of [{}, { size }]) {

@@ -62,9 +62,13 @@ export function bodyCheck({ size, etag, md5Etag, checksums, partBytes }: BodyPro
   if (md5Etag && isMd5(etag)) return hashCheck('md5', 'hex', etag.toLowerCase())
   if (isWhole(checksums.sha256)) return hashCheck('sha256', 'base64', checksums.sha256)
   if (isWhole(checksums.sha1)) return hashCheck('sha1', 'base64', checksums.sha1)
-  const [, , count] = /^([0-9a-f]{32})-(\d+)$/i.exec(etag ?? '') ?? []
-  const fits = partBytes !== undefined && partBytes > 0 && Math.ceil(size / partBytes) === Number(count)
-  return md5Etag && fits && etag !== undefined ? partsCheck(partBytes, etag.toLowerCase()) : undefined
+  return md5Etag && etag !== undefined && isOfParts(etag, size, partBytes) ? partsCheck(partBytes ?? 0, etag.toLowerCase()) : undefined
+}
+
+/** Whether an etag can be that of an object in parts of that size. */
+function isOfParts(etag: string, size: number, partBytes: number | undefined): boolean {
+  const count = /^[0-9a-f]{32}-(\d+)$/i.exec(etag)?.[1]
+  return count !== undefined && partBytes !== undefined && partBytes > 0 && Math.ceil(size / partBytes) === Number(count)
 }
 
 function isWhole(checksum: string | undefined): checksum is string {

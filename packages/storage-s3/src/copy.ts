@@ -1,6 +1,7 @@
 import { throwIfAborted } from '@waltz/errors'
 import { checkKey, copyUnsupportedFault, retried, type CallOptions, type ObjectInfo } from '@waltz/storage'
 import { call } from './call.ts'
+import { statusOf } from './errors.ts'
 import { checkTarget } from './hidden-keys.ts'
 import { abortUpload } from './maintenance.ts'
 import { newObjectParams, readParams } from './object-params.ts'
@@ -20,9 +21,15 @@ export async function copyObject(place: Place, from: string, to: string, options
   if (!copy) throw copyUnsupportedFault({ doing: `copying ${from}`, location: place.location })
   const source = await headObject(place, from, options)
   if (source.size > maxCopyBytes) return copyInParts(place, { source, to }, options)
-  await call(place, { doing: `copy ${from} to ${to}`, key: from, options }, ({ client, sdk }, sent) =>
-    client.send(new sdk.CopyObjectCommand({ ...copyParams(place, {}), ...sourceOf(place, source), Key: to }), sent),
-  )
+  try {
+    await call(place, { doing: `copy ${from} to ${to}`, key: from, options }, ({ client, sdk }, sent) =>
+      client.send(new sdk.CopyObjectCommand({ ...copyParams(place, {}), ...sourceOf(place, source), Key: to }), sent),
+    )
+  } catch (error) {
+    if (statusOf(error) !== 501) throw error
+    // radosgw 16 says so for encrypted objects.
+    throw copyUnsupportedFault({ doing: `copying ${from}`, location: place.location, cause: (error as Error).cause })
+  }
 }
 
 interface PartedCopy {

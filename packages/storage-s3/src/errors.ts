@@ -139,39 +139,57 @@ const WRONG_REGION =
 const AGAIN =
   /^(InternalError|OperationAborted|ConditionalRequestConflict|RequestTimeout\w*|TemporaryRedirect|IncompleteBody|ClientDisconnected|RequestTimeoutException)$/
 
+/** Codes and what they mean, the first that fits. */
+const CODES: readonly (readonly [codes: RegExp, fault: (told: StoreCall, rest: Meaning) => Fault])[] = [
+  [/^NoSuchBucket$/, (told) => bucketMissingFault(told, 'bucket')],
+  [
+    /^NoSuch(Key|Version)$/,
+    (told, { call, after }) =>
+      call.key === undefined ? serverFailedFault(told, after) : notFoundFault(call.key, call.location, told.cause),
+  ],
+  [/^NoSuchUpload$/, (told) => uploadGoneFault(told)],
+  [/^InvalidObjectState$/, (told) => archivedFault(told)],
+  [/^InvalidBucketName$/, ({ location }) => optionsFault(`the storage does not accept the bucket name of ${location}`)],
+  [/^RequestTimeTooSkewed$|^RequestExpired$/, (told) => clockFault(told)],
+  [/ObjectLocked|FileImmutable|WORM/, (told) => retentionFault(told)],
+  [DENIED, (told, { code }) => (isLocked(told) ? retentionFault(told) : accessDeniedFault(withHint(told, HINTS[code])))],
+  [THROTTLED, (told, { after }) => throttledFault(told, after)],
+  [CHECKSUM, (told) => checksumFault(told, { retryable: true })],
+  [FULL, (told) => quotaFault(told)],
+  [WRONG_REGION, (told, { headers }) => requestRefusedFault(withHint(told, regionHint(headers['x-amz-bucket-region'])))],
+  [AGAIN, (told, { after }) => serverFailedFault(told, after)],
+]
+
+interface Meaning {
+  readonly call: S3Call
+  readonly code: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly after: number | undefined
+}
+
 function byCode({ code, headers }: S3Refusal, { call, told, after }: Told): Fault | undefined {
-  if (code === 'NoSuchBucket') return bucketMissingFault(told, 'bucket')
-  if (code === 'NoSuchKey' || code === 'NoSuchVersion')
-    return call.key === undefined ? serverFailedFault(told, after) : notFoundFault(call.key, call.location, told.cause)
-  if (code === 'NoSuchUpload') return uploadGoneFault(told)
-  if (code === 'InvalidObjectState') return archivedFault(told)
-  if (code === 'InvalidBucketName') return optionsFault(`the storage does not accept the bucket name of ${call.location}`)
-  if (code === 'RequestTimeTooSkewed' || code === 'RequestExpired') return clockFault(told)
-  if (isLocked(told.answer ?? '', code)) return retentionFault(told)
-  if (DENIED.test(code)) return accessDeniedFault(withHint(told, HINTS[code]))
-  if (THROTTLED.test(code)) return throttledFault(told, after)
-  if (CHECKSUM.test(code)) return checksumFault(told, { retryable: true })
-  if (FULL.test(code)) return quotaFault(told)
-  if (WRONG_REGION.test(code)) return requestRefusedFault(withHint(told, regionHint(headers['x-amz-bucket-region'])))
-  return AGAIN.test(code) ? serverFailedFault(told, after) : undefined
+  return CODES.find(([codes]) => codes.test(code))?.[1](told, { call, code, headers, after })
 }
 
 function byStatus({ status, code, headers }: S3Refusal, { call, told, after }: Told): Fault {
   // Only an answer to HEAD has no code: whoever asks that way makes sure that the bucket exists.
   if (status === 404 && code === 'NotFound' && call.key !== undefined) return notFoundFault(call.key, call.location, told.cause)
   if (status === 404) return requestRefusedFault(withHint(told, 'what answers there does not speak S3: check the endpoint'))
-  if (status === 401 || status === 403 || status === 407) return accessDeniedFault(withHint(told, HINTS['AccessDenied']))
-  if (status === 301 || status === 308) return requestRefusedFault(withHint(told, regionHint(headers['x-amz-bucket-region'])))
-  if (status === 429) return throttledFault(told, after)
-  if (status === 503) return throttledFault(told, after)
+  if ([401, 403, 407].includes(status))
+    return isLocked(told) ? retentionFault(told) : accessDeniedFault(withHint(told, HINTS['AccessDenied']))
+  if ([301, 308].includes(status)) return requestRefusedFault(withHint(told, regionHint(headers['x-amz-bucket-region'])))
+  return byRange(status, told, after)
+}
+
+function byRange(status: number, told: StoreCall, after: number | undefined): Fault {
+  if ([429, 503].includes(status)) return throttledFault(told, after)
   if (status === 507) return quotaFault(told)
-  if (status === 501) return requestRefusedFault(told)
-  const again = status >= 500 || status === 307 || status === 408 || status === 409 || status === 499 || status < 300
+  const again = status !== 501 && (status >= 500 || status < 300 || [307, 408, 409, 499].includes(status))
   return again ? serverFailedFault(told, after) : requestRefusedFault(told)
 }
 
-function isLocked(answer: string, code: string): boolean {
-  return /ObjectLocked|FileImmutable|WORM/.test(code) || /object[- ]lock|protected by|retention|WORM|legal hold/i.test(answer)
+function isLocked({ answer = '' }: StoreCall): boolean {
+  return /object[- ]lock|protected by|retention|WORM|legal hold/i.test(answer)
 }
 
 function regionHint(region: string | undefined): string {

@@ -118,7 +118,7 @@ function perform(exchange: Exchange): Promise<SdkAnswer> {
     const fail = (error: unknown): void => {
       over.abort()
       made.destroy()
-      reject(error as Error)
+      reject(error)
     }
     const onAbort = (): void => {
       made.destroy()
@@ -227,7 +227,7 @@ async function continued(made: ClientRequest, over: AbortSignal, sleep: Sleep): 
 
 function bytesOf(body: unknown): Uint8Array {
   if (body === undefined || body === null) return new Uint8Array(0)
-  return body instanceof Uint8Array ? body : Buffer.from(String(body))
+  return body instanceof Uint8Array ? body : Buffer.from(body as string)
 }
 
 function headersOf({ headers }: IncomingMessage): Record<string, string> {

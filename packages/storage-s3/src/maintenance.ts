@@ -1,7 +1,6 @@
 import { isFault, throwIfAborted } from '@waltz/errors'
 import {
   checkPrefix,
-  compareKeys,
   versionsUnsupportedFault,
   type CallOptions,
   type ObjectVersion,
@@ -45,37 +44,56 @@ async function requireVersions(place: Place, options: CallOptions | undefined): 
 async function* unfinishedUploads(place: Place, prefix: string, options: CallOptions | undefined): AsyncGenerator<UnfinishedUpload> {
   throwIfAborted(options?.signal)
   checkPrefix(prefix)
-  let mark: { readonly key: string; readonly id: string | undefined } | undefined
-  for (;;) {
-    const at = mark
-    const output = await call(place, { doing: `list unfinished uploads below ${prefix}`, options }, ({ client, sdk }, sent) =>
-      client.send(
-        new sdk.ListMultipartUploadsCommand({
-          ...bucketParams(place),
-          Prefix: prefix,
-          EncodingType: 'url',
-          MaxUploads: place.pageSize,
-          ...(at === undefined ? {} : { KeyMarker: at.key, ...(at.id === undefined ? {} : { UploadIdMarker: at.id }) }),
-        }),
-        sent,
-      ),
-    )
-    for (const { Key = '', UploadId = '', Initiated } of output.Uploads ?? []) {
+  let mark: UploadMark | undefined = {}
+  while (mark !== undefined) {
+    const page: UploadPage = await uploadPage(place, { prefix, mark, options })
+    for (const { key, id, startedAt } of page.uploads) {
       throwIfAborted(options?.signal)
-      const key = decoded(Key, output.EncodingType)
-      if (key.startsWith(prefix)) yield { key, id: UploadId, startedAt: Initiated, bytes: await bytesOf(place, key, UploadId, options) }
+      yield { key, id, startedAt, bytes: await bytesOf(place, key, id, options) }
     }
-    const next = output.NextKeyMarker === undefined ? undefined : decoded(output.NextKeyMarker, output.EncodingType)
-    if (
-      output.IsTruncated !== true ||
-      next === undefined ||
-      (at !== undefined && at.id === output.NextUploadIdMarker && compareKeys(next, at.key) <= 0)
-    )
-      break
-    mark = { key: next, id: output.NextUploadIdMarker }
+    mark = page.next
   }
   for await (const { key, size, modifiedAt, etag } of listEverything(place, prefix, options))
     if (isClaim(key)) yield { key, id: `${CLAIM_ID}${etag ?? ''}`, startedAt: modifiedAt, bytes: size }
+}
+
+interface UploadMark {
+  readonly KeyMarker?: string
+  readonly UploadIdMarker?: string
+}
+
+interface UploadPage {
+  readonly uploads: readonly Omit<UnfinishedUpload, 'bytes'>[]
+  readonly next: UploadMark | undefined
+}
+
+async function uploadPage(
+  place: Place,
+  { prefix, mark, options }: { readonly prefix: string; readonly mark: UploadMark; readonly options: CallOptions | undefined },
+): Promise<UploadPage> {
+  const output = await call(place, { doing: `list unfinished uploads below ${prefix}`, options }, ({ client, sdk }, sent) =>
+    client.send(
+      new sdk.ListMultipartUploadsCommand({
+        ...bucketParams(place),
+        Prefix: prefix,
+        EncodingType: 'url',
+        MaxUploads: place.pageSize,
+        ...mark,
+      }),
+      sent,
+    ),
+  )
+  const { Uploads = [], IsTruncated, NextKeyMarker, NextUploadIdMarker, EncodingType } = output
+  const uploads = Uploads.map(({ Key = '', UploadId = '', Initiated }) => ({
+    key: decoded(Key, EncodingType),
+    id: UploadId,
+    startedAt: Initiated,
+  })).filter(({ key }) => key.startsWith(prefix))
+  if (IsTruncated !== true || NextKeyMarker === undefined) return { uploads, next: undefined }
+  const KeyMarker = decoded(NextKeyMarker, EncodingType)
+  // A storage that does not move on would be asked for ever.
+  if (KeyMarker === mark.KeyMarker && NextUploadIdMarker === mark.UploadIdMarker) return { uploads, next: undefined }
+  return { uploads, next: { KeyMarker, ...(NextUploadIdMarker === undefined ? {} : { UploadIdMarker: NextUploadIdMarker }) } }
 }
 
 /** The stored parts of an upload. Gone in between: nothing. */

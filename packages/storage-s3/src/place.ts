@@ -65,16 +65,21 @@ export function createPlace(options: S3StoreOptions): Place {
 
 function checkOptions(options: S3StoreOptions): void {
   const { bucket, partBytes = DEFAULT_PART_BYTES, uploadConcurrency = 1, encryption, tags = {} } = options
-  if (bucket === '' || /[/\s?#]/.test(bucket)) throw optionsFault(`${JSON.stringify(bucket)} is not the name of a bucket`)
-  if (!Number.isInteger(partBytes) || partBytes < MIN_PART_BYTES || partBytes > MAX_PART_BYTES)
-    throw optionsFault(`parts of ${partBytes} bytes are not possible`, 'S3 takes parts from 5 MiB to 5 GiB')
-  if (!Number.isInteger(uploadConcurrency) || uploadConcurrency < 1) throw optionsFault('at least one part must be in flight')
-  if (encryption?.kind === 'aws:kms' && encryption.keyId === '')
-    throw optionsFault('encryption by aws:kms needs the id of a key', 'set S3_SSE_KMS_ID')
-  if (encryption?.kind === 'customer' && Buffer.from(encryption.key).length !== 32)
-    throw optionsFault('the customer key for encryption has not 32 bytes', 'S3 encrypts with AES256, whose keys have 32 bytes')
-  if (options.accelerate === true && options.pathStyle === true) throw optionsFault('accelerated endpoints do not take path style requests')
-  if (Object.keys(tags).length > 10) throw optionsFault('an object has at most 10 tags')
+  const customerKey = encryption?.kind === 'customer' ? Buffer.from(encryption.key).length : 32
+  const mistakes: readonly (readonly [wrong: boolean, message: string, hint?: string])[] = [
+    [bucket === '' || /[/\s?#]/.test(bucket), `${JSON.stringify(bucket)} is not the name of a bucket`],
+    [!isPartSize(partBytes), `parts of ${partBytes} bytes are not possible`, 'S3 takes parts from 5 MiB to 5 GiB'],
+    [!(Number.isInteger(uploadConcurrency) && uploadConcurrency >= 1), 'at least one part must be in flight'],
+    [encryption?.kind === 'aws:kms' && encryption.keyId === '', 'encryption by aws:kms needs the id of a key', 'set S3_SSE_KMS_ID'],
+    [customerKey !== 32, 'the customer key for encryption has not 32 bytes', 'S3 encrypts with AES256, whose keys have 32 bytes'],
+    [options.accelerate === true && options.pathStyle === true, 'accelerated endpoints do not take path style requests'],
+    [Object.keys(tags).length > 10, 'an object has at most 10 tags'],
+  ]
+  for (const [wrong, message, hint] of mistakes) if (wrong) throw optionsFault(message, hint)
+}
+
+function isPartSize(bytes: number): boolean {
+  return Number.isInteger(bytes) && bytes >= MIN_PART_BYTES && bytes <= MAX_PART_BYTES
 }
 
 function secretsOfOptions({ encryption, requestHeaders = {}, proxy }: S3StoreOptions): readonly string[] {

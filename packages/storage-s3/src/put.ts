@@ -115,18 +115,24 @@ export async function replaceOnly(place: Place, put: WholePut, etag: string): Pr
   if (provider.quirks.ifMatch === 'probe') await lookAt(place, key, put.signal) // its answer may tell who it is
   if (provider.quirks.ifMatch === 'probe') await proveIfMatch(place, put)
   if (provider.quirks.ifMatch === 'no') throw ignored(place, key)
-  for (let turn = 1; ; turn += 1) {
-    const unquoted = provider.quirks.unquotedIfMatch
-    try {
-      return await sendPut(place, put, { IfMatch: unquoted ? etag : `"${etag}"` })
-    } catch (error) {
-      if (!isPreconditionFailed(error) && !isFault(error, 'not-found')) throw error
-      const now = await lookAt(place, key, put.signal)
-      if (now !== undefined && put.attempt > 1 && isMine(now, put)) return { etag: now.info.etag, date: now.info.modifiedAt }
-      // The same etag and refused: this one compares in the other form.
-      if (turn > 1 || now?.info.etag !== etag) throw objectReplacedFault(key, location, (error as Error).cause)
-      provider.learned({ unquotedIfMatch: !unquoted })
-    }
+  const outcome = await replaceOnce(place, put, etag)
+  if (outcome !== 'other form') return outcome
+  // The etag that is stored, and refused: this one compares it in the other form.
+  provider.learned({ unquotedIfMatch: !provider.quirks.unquotedIfMatch })
+  const again = await replaceOnce(place, put, etag)
+  if (again === 'other form') throw objectReplacedFault(key, location)
+  return again
+}
+
+async function replaceOnce(place: Place, put: WholePut, etag: string): Promise<Sent | 'other form'> {
+  try {
+    return await sendPut(place, put, { IfMatch: place.provider.quirks.unquotedIfMatch ? etag : `"${etag}"` })
+  } catch (error) {
+    if (!isPreconditionFailed(error) && !isFault(error, 'not-found')) throw error
+    const now = await lookAt(place, put.key, put.signal)
+    if (now !== undefined && put.attempt > 1 && isMine(now, put)) return { etag: now.info.etag, date: now.info.modifiedAt }
+    if (now?.info.etag === etag) return 'other form'
+    throw objectReplacedFault(put.key, place.location, (error as Error).cause)
   }
 }
 

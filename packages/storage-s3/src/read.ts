@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { isFault, throwIfAborted } from '@waltz/errors'
-import { coalesce, type ByteRange } from '@waltz/bytes'
+import { coalesce, sourceOf, type ByteRange } from '@waltz/bytes'
 import {
   checkKey,
   checkRange,
@@ -196,12 +196,7 @@ function closeBody({ output, watch }: OpenCall<GetObjectCommandOutput>): void {
 }
 
 function emptyBody(info: ObjectInfo): ObjectBody {
-  return createObjectBody({ info, read: nothing, close: async () => undefined })
-}
-
-// eslint-disable-next-line require-yield
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  return
+  return createObjectBody({ info, read: () => sourceOf()[Symbol.asyncIterator](), close: async () => undefined })
 }
 
 function totalOf({ ContentRange, ContentLength }: GetObjectCommandOutput): number {

@@ -170,7 +170,7 @@ type Next = (args: { readonly request: unknown }) => Promise<unknown>
 
 function onlyMd5(headers: Record<string, string>, body: unknown): void {
   for (const name of Object.keys(headers)) if (/^x-amz-(sdk-)?checksum-/i.test(name)) delete headers[name]
-  const bytes = body instanceof Uint8Array ? body : Buffer.from(String(body ?? ''))
+  const bytes = body instanceof Uint8Array ? body : Buffer.from((body ?? '') as string)
   headers['content-md5'] = createHash('md5').update(bytes).digest('base64')
 }
 

@@ -154,26 +154,11 @@ async function complete(place: Place, { upload, parts }: Completing, from: Uploa
   return infoAfter(place, key, { sent, size, signal })
 }
 
-async function sendComplete(place: Place, { upload, parts }: Completing, { key, attempt, signal }: UploadCall): Promise<Sent> {
+async function sendComplete(place: Place, completing: Completing, from: UploadCall): Promise<Sent> {
+  const { upload } = completing
+  const { key, attempt, signal } = from
   try {
-    const open = await openCall(place, { doing: `complete ${key}`, options: { signal } }, ({ client, sdk }, sent) =>
-      client.send(
-        new sdk.CompleteMultipartUploadCommand({
-          ...readParams(place),
-          Key: key,
-          UploadId: upload.uploadId,
-          MultipartUpload: { Parts: parts.map(({ completed }) => completed) },
-          ...(upload.createOnly ? { IfNoneMatch: '*' } : {}),
-        }),
-        sent,
-      ),
-    )
-    open.watch.stop()
-    const told = bareEtag(open.output.ETag)
-    const found = told === undefined || told === '' ? await lookAt(place, key, signal) : undefined // radosgw 16 answers an empty one
-    const sent: Sent = { etag: found?.info.etag ?? told, date: dateOf(open.sight.headers) }
-    await verify(place, key, { output: open.output, parts, sent })
-    return sent
+    return await completeOnce(place, completing, from)
   } catch (error) {
     const gone = codeOf(error) === 'NoSuchUpload'
     const taken = upload.createOnly && isPreconditionFailed(error)
@@ -182,6 +167,27 @@ async function sendComplete(place: Place, { upload, parts }: Completing, { key, 
     if (own !== undefined) return own
     throw taken ? alreadyExistsFault(key, place.location) : error
   }
+}
+
+async function completeOnce(place: Place, { upload, parts }: Completing, { key, signal }: UploadCall): Promise<Sent> {
+  const open = await openCall(place, { doing: `complete ${key}`, options: { signal } }, ({ client, sdk }, sent) =>
+    client.send(
+      new sdk.CompleteMultipartUploadCommand({
+        ...readParams(place),
+        Key: key,
+        UploadId: upload.uploadId,
+        MultipartUpload: { Parts: parts.map(({ completed }) => completed) },
+        ...(upload.createOnly ? { IfNoneMatch: '*' } : {}),
+      }),
+      sent,
+    ),
+  )
+  open.watch.stop()
+  const told = bareEtag(open.output.ETag)
+  const found = told === undefined || told === '' ? await lookAt(place, key, signal) : undefined // radosgw 16 answers an empty one
+  const sent: Sent = { etag: found?.info.etag ?? told, date: dateOf(open.sight.headers) }
+  await verify(place, key, { output: open.output, parts, sent })
+  return sent
 }
 
 interface Verifying {

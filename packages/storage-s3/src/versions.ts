@@ -131,7 +131,7 @@ function nextMark(next: VersionMark, wanted: string | undefined): VersionMark {
 
 /** A text that sorts before `key`, with hardly anything in between. A marker is exclusive. */
 function justBefore(key: string): string | undefined {
-  const last = [...key].at(-1)
+  const last = /.$/su.exec(key)?.[0]
   const point = last?.codePointAt(0)
   if (last === undefined || point === undefined || point <= 0x21) return undefined
   const before = point === 0xe000 ? 0xd7ff : point - 1

@@ -1,9 +1,12 @@
 import { Fault } from '@waltz/errors'
-import type { AnyAuthMethod, AuthenticationType, BaseAgent, ParsedKey } from 'ssh2'
+import type { AnyAuthMethod, AuthenticationType, BaseAgent, KeyboardInteractiveCallback, ParsedKey, Prompt, createAgent, utils } from 'ssh2'
 import type { SshAuthentication } from './options.ts'
 
-/** The module `ssh2`, loaded when it is needed. */
-export type Ssh2 = typeof import('ssh2')
+/** What is needed of the module `ssh2`, which is loaded late. */
+export interface Ssh2 {
+  readonly createAgent: typeof createAgent
+  readonly utils: Pick<typeof utils, 'parseKey'>
+}
 
 /** The ways to prove who the user is, in the order in which they are tried. */
 export interface Credentials {
@@ -88,7 +91,7 @@ function passwordMethods(user: string, password: string): readonly (readonly [st
       {
         type: 'keyboard-interactive',
         username: user,
-        prompt: (_name, _instructions, _language, prompts, finish) => {
+        prompt: (...[, , , prompts, finish]: [string, string, string, Prompt[], KeyboardInteractiveCallback]) => {
           const [only] = prompts
           const fits = !answered && prompts.length === 1 && only?.echo !== true
           if (fits) answered = true

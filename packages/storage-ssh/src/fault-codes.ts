@@ -16,4 +16,6 @@ export const faultCodes: FaultCodeTable = {
   STORAGE_PRIVATE_KEY_INVALID:
     'The private key for the SSH server could not be read: it is no private key, or its passphrase is missing or wrong. Correct the setting.',
   STORAGE_CLOSED: 'A storage was used after it was closed. This is a mistake in the calling program.',
+  STORAGE_SERVER_FAILED:
+    'The server kept fewer bytes than were written, or failed in another way. Look at its disk and its log; try again.',
 }

@@ -86,17 +86,25 @@ export const DEFAULT_SSH_CONNECTIONS = 4
  * Refuses what cannot work, before anything is connected.
  * @throws Fault `invalid` `STORAGE_OPTIONS_INVALID`.
  */
-export function checkOptions({ host, port = DEFAULT_SSH_PORT, user, root, authentication, hostKeys, ...counts }: SshStoreOptions): void {
+export function checkOptions(options: SshStoreOptions): void {
+  checkAddress(options)
+  checkTrust(options)
+  for (const name of ['connections', 'partBytes', 'partsInFlight'] as const) {
+    const count = options[name]
+    if (count !== undefined && !isCount(count)) throw optionsFault(`the option ${name} cannot be ${count}`)
+  }
+}
+
+function checkAddress({ host, port = DEFAULT_SSH_PORT, user, root }: SshStoreOptions): void {
   if (host === '' || /[\s/@\0]/.test(host))
     throw optionsFault(`${JSON.stringify(host)} is not the name of an SSH server`, 'give its name or address')
   if (!isCount(port) || port > 65_535) throw optionsFault(`${port} is not a port`)
   if (user === '') throw optionsFault('no user is given for the SSH server', 'set the name of the user on the server')
   if (!root.startsWith('/') || root.includes('\0'))
     throw optionsFault(`${JSON.stringify(root)} is not an absolute path`, 'give the whole path of the repository folder on the server')
-  for (const name of ['connections', 'partBytes', 'partsInFlight'] as const) {
-    const count = counts[name]
-    if (count !== undefined && !isCount(count)) throw optionsFault(`the option ${name} cannot be ${count}`)
-  }
+}
+
+function checkTrust({ user, authentication, hostKeys }: SshStoreOptions): void {
   const { privateKey, agentSocket, password } = authentication
   if (privateKey === undefined && agentSocket === undefined && password === undefined)
     throw optionsFault(`nothing is given that proves who ${user} is to the SSH server`, 'give a private key, an agent or a password')

@@ -80,7 +80,7 @@ export interface Watched {
 export async function watched<T>({ place, session, doing, signal }: Watched, run: (operation: Operation) => Promise<T>): Promise<T> {
   const { location, sleep, idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = place
   const watch = watchForStall({ idleMs: idleTimeoutMs, sleep, doing, location, signal })
-  const stopListening = session.onProgress(watch.progressed)
+  const stopListening = session.onProgress(() => watch.progressed())
   const at = { doing, location }
   const operation: Operation = {
     place,

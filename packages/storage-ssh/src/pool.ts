@@ -51,25 +51,15 @@ export function createSessionPool(options: SshStoreOptions, location: string): S
     )
     return slot
   }
-  /** Others may still wait on a doubtful connection; nobody new does. */
-  const retire = (slot: Slot): void => {
-    slots.delete(slot)
-    if (slot.users === 0) slot.opened?.destroy()
-    else retired.add(slot)
+  const choose = (at: Doing): Slot => {
+    sortOut(slots, retired)
+    if (slots.size === 0) most = connections
+    const best = leastUsed(slots)
+    return best !== undefined && (best.users === 0 || slots.size >= most) ? best : open(at)
   }
   const release = (slot: Slot): void => {
     slot.users -= 1
     if (slot.users === 0 && retired.delete(slot)) slot.opened?.destroy()
-  }
-  const choose = (at: Doing): Slot => {
-    for (const slot of slots) {
-      if (slot.opened?.isDoubtful() === true) retire(slot)
-      else if (slot.opened?.isOpen() === false) slots.delete(slot)
-    }
-    if (slots.size === 0) most = connections
-    let best: Slot | undefined
-    for (const slot of slots) if (best === undefined || slot.users < best.users) best = slot
-    return best !== undefined && (best.users === 0 || slots.size >= most) ? best : open(at)
   }
 
   return {
@@ -101,6 +91,23 @@ export function createSessionPool(options: SshStoreOptions, location: string): S
       timer.abort()
     },
   }
+}
+
+/** Removes what is gone. On a doubtful connection others may still wait; nobody new does. */
+function sortOut(slots: Set<Slot>, retired: Set<Slot>): void {
+  for (const slot of slots) {
+    const { opened } = slot
+    if (opened === undefined || (opened.isOpen() && !opened.isDoubtful())) continue
+    slots.delete(slot)
+    if (slot.users === 0) opened.destroy()
+    else retired.add(slot)
+  }
+}
+
+function leastUsed(slots: ReadonlySet<Slot>): Slot | undefined {
+  let best: Slot | undefined
+  for (const slot of slots) if (best === undefined || slot.users < best.users) best = slot
+  return best
 }
 
 function leaseOf(session: Session, onRelease: () => void): Lease {

@@ -59,69 +59,40 @@ export async function openSession(options: SshStoreOptions, at: Doing, signal: A
   return createSession(await connectClient(options, at, signal))
 }
 
-function createSession(connected: ConnectedClient): Session {
-  const { client, sftp, socket } = connected
-  const waiting = new Set<(reason: unknown) => void>()
-  const listeners = new Set<() => void>()
-  const closed = Promise.withResolvers<void>()
-  let doubted = new Set<(reason: unknown) => void>()
+type Fail = (reason: unknown) => void
+
+/** The requests of a connection that have no answer yet. */
+interface Unanswered {
+  readonly failure: { readonly reason: unknown } | undefined
+  add(fail: Fail): void
+  /** False when it was told of the failure already. */
+  remove(fail: Fail): boolean
+  /** Everything that has no answer fails with the first reason that is told. */
+  failAll(reason: unknown): void
+  readonly doubt: () => void
+  readonly isDoubtful: () => boolean
+  readonly settled: () => Promise<void>
+}
+
+function createUnanswered(): Unanswered {
+  const waiting = new Set<Fail>()
+  let doubted = new Set<Fail>()
   let settled = Promise.withResolvers<void>()
   let failure: { readonly reason: unknown } | undefined
-
-  const lost = (reason?: unknown): void => {
-    failure ??= { reason: reason ?? new Error('the server closed the connection') }
-    for (const fail of waiting) fail(failure.reason)
-    waiting.clear()
-    settled.resolve()
-    socket.destroy()
-  }
-  const answered = (fail: (reason: unknown) => void): void => {
-    if (doubted.delete(fail) && doubted.size === 0) settled.resolve()
-  }
-  const moved = (): void => {
-    for (const listener of listeners) listener()
-  }
-  client.on('error', lost)
-  client.on('end', () => lost())
-  sftp.on('close', () => lost())
-  sftp.on('end', () => lost())
-  sftp.on('error', lost)
-  socket.on('data', moved)
-  socket.on('drain', moved)
-  socket.on('close', () => {
-    lost()
-    closed.resolve()
-  })
-  if (socket.destroyed) {
-    lost()
-    closed.resolve()
-  }
-
   return {
-    traits: traitsOf(connected),
-    isOpen: () => failure === undefined && !socket.destroyed,
-    call: (request, at) =>
-      new Promise((resolve, reject) => {
-        const fail = (reason: unknown): void => reject(connectionFault(reason, at))
-        if (failure !== undefined) return fail(failure.reason)
-        waiting.add(fail)
-        try {
-          request(sftp, (error, value) => {
-            moved()
-            answered(fail)
-            if (!waiting.delete(fail)) return
-            if (error === undefined || error === null) resolve(value as never)
-            else if (statusOf(error) === undefined) fail(error)
-            else reject(error)
-          })
-        } catch (error) {
-          waiting.delete(fail)
-          fail(error)
-        }
-      }),
-    onProgress(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
+    get failure() {
+      return failure
+    },
+    add: (fail) => void waiting.add(fail),
+    remove(fail) {
+      if (doubted.delete(fail) && doubted.size === 0) settled.resolve()
+      return waiting.delete(fail)
+    },
+    failAll(reason) {
+      failure ??= { reason }
+      for (const fail of waiting) fail(failure.reason)
+      waiting.clear()
+      settled.resolve()
     },
     doubt() {
       doubted = new Set(waiting)
@@ -129,6 +100,61 @@ function createSession(connected: ConnectedClient): Session {
     },
     isDoubtful: () => doubted.size > 0,
     settled: () => (doubted.size === 0 ? Promise.resolve() : settled.promise),
+  }
+}
+
+function createSession(connected: ConnectedClient): Session {
+  const { client, sftp, socket } = connected
+  const unanswered = createUnanswered()
+  const listeners = new Set<() => void>()
+  const closed = Promise.withResolvers<void>()
+  const lost = (reason?: unknown): void => {
+    unanswered.failAll(reason ?? new Error('the server closed the connection'))
+    socket.destroy()
+  }
+  const gone = (): void => {
+    lost()
+    closed.resolve()
+  }
+  const moved = (): void => {
+    for (const listener of listeners) listener()
+  }
+  client.on('error', lost)
+  client.on('end', () => lost())
+  for (const event of ['close', 'end']) sftp.on(event, () => lost())
+  sftp.on('error', lost)
+  socket.on('data', moved).on('drain', moved).on('close', gone)
+  if (socket.destroyed) gone()
+
+  return {
+    traits: traitsOf(connected),
+    isOpen: () => unanswered.failure === undefined && !socket.destroyed,
+    call: (request, at) =>
+      new Promise((resolve, reject) => {
+        const fail = (reason: unknown): void => reject(connectionFault(reason, at))
+        const { failure } = unanswered
+        if (failure !== undefined) return fail(failure.reason)
+        unanswered.add(fail)
+        try {
+          request(sftp, (error, value) => {
+            moved()
+            if (!unanswered.remove(fail)) return
+            if (error === undefined || error === null) resolve(value as never)
+            else if (statusOf(error) === undefined) fail(error)
+            else reject(error)
+          })
+        } catch (error) {
+          unanswered.remove(fail)
+          fail(error)
+        }
+      }),
+    onProgress(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    doubt: unanswered.doubt,
+    isDoubtful: unanswered.isDoubtful,
+    settled: unanswered.settled,
     destroy: lost,
     async end() {
       client.end()
@@ -149,7 +175,7 @@ interface ClientInternals {
 
 function traitsOf({ client, sftp, fingerprint }: ConnectedClient): SessionTraits {
   const { _extensions: offered = {}, _maxReadLen, _maxWriteLen } = sftp as unknown as SftpInternals
-  const software = (client as unknown as ClientInternals)._remoteVer ?? ''
+  const { _remoteVer: software = '' } = client as unknown as ClientInternals
   const limit = Math.min(_maxReadLen ?? 0, _maxWriteLen ?? 0)
   return {
     software,

@@ -6,7 +6,6 @@ import {
   conditionUnsupportedFault,
   createPartUploader,
   openPutBody,
-  quotaFault,
   type MultipartTarget,
   type ObjectInfo,
   type PartUploader,
@@ -14,23 +13,22 @@ import {
   type UploadCall,
 } from '@waltz/storage'
 import type { ByteSource } from '@waltz/bytes'
-import type { Stats } from 'ssh2'
-import { isMissing, SFTP_STATUS, statusOf } from './errors.ts'
+import { isMissing, statusOf } from './errors.ts'
+import { explained } from './explain-failure.ts'
 import { createFolders, folderOf, openForSync, pruneFolders, syncFolders } from './folders.ts'
 import { OPEN_FLAGS, openFile, type OpenHandle } from './handles.ts'
 import type { SshStoreOptions } from './options.ts'
-import { operate, pathOf, requireRoot, soon, statIfThere, statPath, watched, type Operation, type Place } from './place.ts'
+import { operate, pathOf, soon, statIfThere, statPath, watched, type Operation, type Place } from './place.ts'
 import { publish } from './publish.ts'
 import { infoOf } from './read.ts'
-import { statsOf, type FoundStats, type Session } from './session.ts'
+import type { FoundStats, Session } from './session.ts'
 import { isTemporaryKey, temporaryKey } from './temporary-name.ts'
+import { writeBytes } from './write-bytes.ts'
 
 /** A part goes to the server whole, is synced there and can be sent again: a WAL segment is one. */
 export const DEFAULT_PART_BYTES = 16_777_216
 /** Parts of one object in flight. */
 export const DEFAULT_PARTS_IN_FLIGHT = 3
-/** Bytes that were sent and not yet answered: as much as the window of an SSH channel lets through. */
-const BYTES_IN_FLIGHT = 2_097_152
 /** A folder may be removed by a deletion each time it was made; more often than this is no coincidence. */
 const MAX_ATTEMPTS = 100
 /** How long a put that was aborted waits for its temporary file to go; the removal goes on afterwards. */
@@ -210,39 +208,6 @@ async function createTemporary(operation: Operation, upload: Upload): Promise<Op
   }
 }
 
-interface BytesAt {
-  readonly body: Uint8Array
-  readonly offset: number
-}
-
-/** Writes with many requests in flight, makes the bytes durable where the server can, and closes the file. */
-async function writeBytes(operation: Operation, file: OpenHandle, { body, offset }: BytesAt): Promise<FoundStats> {
-  const { call, session } = operation
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length)
-  const { requestBytes, fsync } = session.traits
-  let next = 0
-  const lane = async (): Promise<void> => {
-    while (next < bytes.length && !operation.signal.aborted) {
-      const from = next
-      const count = Math.min(requestBytes, bytes.length - from)
-      next += count
-      await call<void>((sftp, answer) => sftp.write(file.handle, bytes, from, count, offset + from, answer))
-    }
-  }
-  try {
-    await Promise.all(Array.from({ length: Math.ceil(BYTES_IN_FLIGHT / requestBytes) }, lane))
-    throwIfAborted(operation.signal)
-    if (fsync) await call<unknown>((sftp, answer) => sftp.ext_openssh_fsync(file.handle, answer))
-    const found = statsOf(await call<Stats>((sftp, answer) => sftp.fstat(file.handle, answer)))
-    await file.close()
-    return found
-  } catch (error) {
-    next = bytes.length // the other lanes stop
-    file.drop()
-    throw await explained(operation, error)
-  }
-}
-
 async function publishUpload(operation: Operation, upload: Upload, bytes: number): Promise<ObjectInfo> {
   const { key, temporary, finished } = upload
   assert(finished !== undefined, 'an upload is finished before it is published')
@@ -321,25 +286,3 @@ async function cleanUp(place: Place, upload: Upload, limitMs: number): Promise<v
   place.removals.add(removal)
   await soon(place, removal, limitMs)
 }
-
-/** SFTP has no word for a full disk: where the server tells how much space it has, that is asked. */
-async function explained(operation: Operation, error: unknown): Promise<unknown> {
-  const { place, session, call, at } = operation
-  if (statusOf(error) === undefined) return error
-  if (isMissing(error)) await requireRoot(operation)
-  if (statusOf(error) !== SFTP_STATUS.FAILURE || !session.traits.statvfs) return error
-  const space = await call<FileSystemSpace>((sftp, answer) => sftp.ext_openssh_statvfs(place.root, answer)).catch(() => undefined)
-  if (space === undefined) return error
-  const full = space.f_bavail * space.f_frsize < LITTLE_SPACE_BYTES || (space.f_files > 0 && space.f_favail === 0)
-  return full ? quotaFault({ ...at, answer: 'the file system of the server has no space left', cause: error }) : error
-}
-
-/** What the server tells of its file system; counts in units of `f_frsize` bytes. */
-interface FileSystemSpace {
-  readonly f_frsize: number
-  readonly f_bavail: number
-  readonly f_files: number
-  readonly f_favail: number
-}
-
-const LITTLE_SPACE_BYTES = 1_048_576

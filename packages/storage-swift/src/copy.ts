@@ -44,7 +44,7 @@ async function copyOne(place: Place, { from, to }: { readonly from: At; readonly
     method: 'PUT',
     path: pathOf(...to),
     headers: { 'x-copy-from': pathOf(...from) },
-    accept: [200, 201, 202, 404],
+    accept: [201, 202, 404],
     doing: `copy of ${from[1]}`,
     signal,
     patience: COPY_PATIENCE,

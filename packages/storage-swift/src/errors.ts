@@ -61,7 +61,8 @@ export function answerFault(answer: ReadAnswer, call: SwiftCall, now: () => Date
   const told: StoreCall = { doing: call.doing, location: call.location, answer: wordsOf(answer), cause: causeOf(answer) }
   const make = BY_STATUS[answer.status]
   if (make !== undefined) return make(told, answer, now)
-  return answer.status >= 500 ? serverFailed(told, answer, now) : requestRefusedFault(told)
+  // A success of another kind than was asked for is none: something between us and the storage has answered.
+  return answer.status >= 500 || answer.status < 300 ? serverFailed(told, answer, now) : requestRefusedFault(told)
 }
 
 /** The fault for a failure of the connection. Faults are returned as they are. */

@@ -48,7 +48,7 @@ export async function sendWhole(
     path: pathOf(container, key),
     headers: { ...putHeaders(options), etag: md5 },
     body: () => bufferedBody(chunks, { ask }),
-    accept: [200, 201, 202, 404, 412],
+    accept: [201, 202, 404, 412],
     doing,
     signal,
   })
@@ -62,10 +62,9 @@ export function refusePut(place: Place, key: string, { status }: ReadAnswer): vo
   if (status === 412) throw alreadyExistsFault(key, place.location)
 }
 
-/** Whether the server tells the same MD5, or none. */
+/** Whether the server tells the same MD5. */
 export function agrees(answer: ReadAnswer, md5: string): boolean {
-  const etag = cleanEtag(header(answer, 'etag'))
-  return etag === undefined || etag === md5
+  return cleanEtag(header(answer, 'etag')) === md5
 }
 
 /**

@@ -101,7 +101,7 @@ async function putStreamed(place: Place, key: string, stream: Stream): Promise<O
         path: pathOf(place.container, key),
         headers: putHeaders(options),
         body: body.restart,
-        accept: [200, 201, 202, 404, 412],
+        accept: [201, 202, 404, 412],
         doing,
         signal: options?.signal,
       })
@@ -171,9 +171,6 @@ function createStreamBody(place: Place, doing: string, { held, chunks, options }
     return {
       length: options?.size,
       ask: true,
-      get touched() {
-        return touched
-      },
       async next() {
         const chunk = again.next().value ?? (await pull())
         if (chunk === undefined) return undefined

@@ -159,7 +159,7 @@ export async function putManifest(
     query: { 'multipart-manifest': 'put' },
     headers: { 'content-type': contentType, accept: 'application/json', [UPLOAD_HEADER]: id },
     body: () => bufferedBody([document]),
-    accept: [200, 201, 202],
+    accept: [201, 202],
     doing: `upload of ${key}`,
     signal,
     patience: MANIFEST_PATIENCE,

@@ -8,8 +8,6 @@ export interface RequestBody {
   readonly length: number | undefined
   /** Whether to let the server refuse before anything is sent (`Expect: 100-continue`). */
   readonly ask: boolean
-  /** Whether something was taken that cannot be had again. */
-  readonly touched: boolean
   /** The next bytes; undefined at the end. */
   next(): Promise<Uint8Array | undefined>
 }
@@ -22,17 +20,10 @@ const CONTINUE_MS = 2000
 /** Bytes at hand as a body; can be sent again by making another one. */
 export function bufferedBody(chunks: readonly Uint8Array[], { ask = false }: { readonly ask?: boolean } = {}): RequestBody {
   const iterator = chunks.values()
-  let touched = false
   return {
     length: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
     ask,
-    get touched() {
-      return touched
-    },
-    async next() {
-      touched = true
-      return iterator.next().value
-    },
+    next: async () => iterator.next().value,
   }
 }
 

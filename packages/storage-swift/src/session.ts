@@ -21,13 +21,20 @@ export interface Session {
 const MARGIN_MS = 60_000
 const MARGIN_PART = 0.1
 
+interface PendingLogin {
+  readonly login: Promise<Login>
+  waiting: number
+  /** Ends it, unless it has ended. */
+  leave(): void
+}
+
 /** A session that logs in at its first use. */
 export function createSession(around: Surroundings, auth: SwiftAuth): Session {
   const closing = new AbortController()
   const canLogIn = auth.url !== undefined && (auth.password !== undefined || auth.applicationCredential !== undefined)
   let held: Login | undefined = givenLogin(auth)
   let renewAtMs: number | undefined
-  let pending: Promise<Login> | undefined
+  let pending: PendingLogin | undefined
 
   const hold = (fresh: Login): Login => {
     const now = around.now().getTime()
@@ -38,23 +45,41 @@ export function createSession(around: Surroundings, auth: SwiftAuth): Session {
     return fresh
   }
 
-  const logIn = (): Promise<Login> => {
-    // Without the signal of any caller: others wait for it, too.
-    pending ??= login(around, auth, closing.signal)
-      .then(hold)
-      .finally(() => (pending = undefined))
-    pending.catch(() => undefined) // whoever asked may have left
-    return pending
+  // One request for all who wait; it ends when the last of them leaves.
+  const logIn = async (signal: AbortSignal | undefined): Promise<Login> => {
+    pending ??= startLogin()
+    const mine = pending
+    mine.waiting += 1
+    try {
+      return await untilAborted(mine.login, signal)
+    } finally {
+      mine.waiting -= 1
+      if (mine.waiting === 0) mine.leave()
+    }
+  }
+  const startLogin = (): PendingLogin => {
+    const left = new AbortController()
+    const signal = AbortSignal.any([left.signal, closing.signal])
+    const started: PendingLogin = {
+      waiting: 0,
+      login: login(around, auth, signal).then(hold),
+      leave() {
+        left.abort()
+        if (pending === started) pending = undefined
+      },
+    }
+    started.login.catch(() => undefined) // whoever asked may have left
+    return started
   }
   const endsSoon = (): boolean => renewAtMs !== undefined && renewAtMs <= around.now().getTime()
   return {
     async current(signal) {
       if (held !== undefined && !(canLogIn && endsSoon())) return held
-      return untilAborted(logIn(), signal)
+      return logIn(signal)
     },
     async renewed(refused, signal) {
       if (held !== undefined && held !== refused) return held
-      return canLogIn ? untilAborted(logIn(), signal) : undefined
+      return canLogIn ? logIn(signal) : undefined
     },
     close: () => closing.abort(),
   }

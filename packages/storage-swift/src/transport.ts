@@ -56,17 +56,9 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     async send(call) {
       const { http, https } = await agentsFor(call.url)
-      for (;;) {
-        if (destroyed) throw connectionError('ECONNABORTED', 'the store was closed')
-        const secure = call.url.protocol === 'https:'
-        const attempt = startRequest(call, secure ? https : http, secure)
-        try {
-          return await answerOf(attempt, call, options)
-        } catch (error) {
-          // A connection that the server closed while it was idle: nothing was asked yet, so this is no attempt.
-          if (!(attempt.reusedSocket && isStale(error) && call.body?.touched !== true && !call.progress.signal.aborted)) throw error
-        }
-      }
+      if (destroyed) throw connectionError('ECONNABORTED', 'the store was closed')
+      const secure = call.url.protocol === 'https:'
+      return answerOf(startRequest(call, secure ? https : http, secure), call, options)
     },
     destroy() {
       destroyed = true
@@ -121,9 +113,4 @@ function answerOf(request: ClientRequest, { body, progress }: HttpCall, options:
 async function limitConnecting({ connectTimeoutMs, sleep }: TransportOptions, connected: AbortSignal): Promise<void> {
   await sleep(connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS, connected).catch(() => undefined)
   if (!connected.aborted) throw connectionError('ETIMEDOUT', 'no connection within the time allowed')
-}
-
-function isStale(error: unknown): boolean {
-  const code = (error as { readonly code?: unknown } | undefined)?.code
-  return code === 'ECONNRESET' || code === 'EPIPE'
 }

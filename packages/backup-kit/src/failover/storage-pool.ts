@@ -135,7 +135,6 @@ function createMemory({ settings, caches, now, report }: StoragePoolOptions): Me
     status !== undefined && now().getTime() - status.updatedMs < settings.cacheLifetimeMs
   return {
     async tryAll(storages, purpose, signal) {
-      if (storages.length === 0) return
       const facts = await knowledge(purpose)
       const trial = { purpose, bytes: settings.checkBytes, timeoutMs: settings.checkTimeoutMs, signal }
       await Promise.all(
@@ -147,14 +146,14 @@ function createMemory({ settings, caches, now, report }: StoragePoolOptions): Me
           else facts.reasons.set(key, result.why)
         }),
       )
-      await caches[purpose].save(entriesOf(facts, storages))
+      if (storages.length > 0) await caches[purpose].save(entriesOf(facts, storages))
     },
     async tell(storages, purpose) {
       const facts = settings.check ? await knowledge(purpose) : undefined
       return storages.map((storage) => {
         const status = facts?.table.get(storage.key)
-        const alive = facts === undefined || status?.alive === true
-        return { storage, alive, why: alive ? undefined : (facts.reasons.get(storage.key) ?? agoText(status, now)) }
+        if (facts === undefined || status?.alive === true) return { storage, alive: true, why: undefined }
+        return { storage, alive: false, why: facts.reasons.get(storage.key) ?? agoText(status, now) }
       })
     },
     async outdated(storages, purpose) {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ssh2 from 'ssh2'
-import type { AuthContext, Connection, FileEntry, SFTPWrapper } from 'ssh2'
+import type { AuthContext, Connection, FileEntry, ParsedKey, SFTPWrapper } from 'ssh2'
 
 const { Server, utils } = ssh2
 const { OPEN_MODE, STATUS_CODE } = utils.sftp
@@ -15,6 +15,8 @@ export interface PlainServer extends AsyncDisposable {
   readonly root: string
   /** In wire format, one for each kind. */
   readonly hostKeys: readonly Buffer[]
+  /** The first of them as it stands in known_hosts files. */
+  readonly hostKeyLine: string
   /** Connections that were let in so far. */
   readonly logins: () => number
   /** Breaks off all connections. */
@@ -53,7 +55,8 @@ export async function startPlainServer(options: PlainServerOptions = {}): Promis
       return
     }
     connections.add(client)
-    client.setNoDelay(true)
+    // Not in the types, but there: without it every small answer waits for the acknowledgement of the one before.
+    ;(client as unknown as { setNoDelay(on: boolean): void }).setNoDelay(true)
     client.on('close', () => connections.delete(client)).on('error', () => undefined)
     client.on('authentication', (context) => (options.authenticate === undefined ? context.accept() : options.authenticate(context)))
     client.on('ready', () => {
@@ -63,21 +66,26 @@ export async function startPlainServer(options: PlainServerOptions = {}): Promis
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const drop = (): void => {
-    for (const client of connections) (client as unknown as { _sock: { destroy(): void } })._sock.destroy()
+    for (const client of connections) {
+      const { _sock: socket } = client as unknown as { readonly _sock: { destroy(): void } }
+      socket.destroy()
+    }
   }
   const close = async (): Promise<void> => {
     drop()
     await new Promise<void>((resolve) => server.close(() => resolve()))
     rmSync(root, { recursive: true, force: true })
   }
+  const wireKeys = hostKeys.map((text) => {
+    const parsed: unknown = utils.parseKey(text)
+    return ((Array.isArray(parsed) ? parsed[0] : parsed) as ParsedKey).getPublicSSH()
+  })
+  const [first = Buffer.alloc(0)] = wireKeys
   return {
     port: (server.address() as AddressInfo).port,
     root,
-    hostKeys: hostKeys.map((text) => {
-      const key = utils.parseKey(text)
-      if (key instanceof Error) throw key
-      return (Array.isArray(key) ? key[0] : key).getPublicSSH()
-    }),
+    hostKeys: wireKeys,
+    hostKeyLine: `${first.toString('latin1', 4, 4 + first.readUInt32BE(0))} ${first.toString('base64')}`,
     logins: () => logins,
     drop,
     close,
