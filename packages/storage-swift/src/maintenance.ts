@@ -13,6 +13,7 @@ export function swiftMaintenance(place: Place): StoreMaintenance {
   return {
     unfinishedUploads: (prefix, options) => unfinishedUploads(place, prefix, options),
     abandonUpload: (upload, options) => abandonUpload(place, upload, options),
+    // oxlint-disable-next-line require-yield -- it can only fail
     async *versions() {
       refuse()
     },

@@ -1,3 +1,4 @@
+// oxlint-disable no-underscore-dangle -- pkgcloud has no other names for its token and its endpoint
 /**
  * A Swift store for those who have a storage client of `pkgcloud` already: that client logs in, picks the endpoint from its catalogue
  * and keeps the token. The requests are Waltz's own: the uploads of `pkgcloud` cannot be aborted, send no checksum and have no idle

@@ -82,13 +82,19 @@ interface Opened {
   readonly signal: AbortSignal | undefined
 }
 
-async function openBody(place: Place, key: string, { answer, start, signal }: Opened): Promise<ObjectBody> {
+/** Bytes of this answer, and of the whole object. @throws Fault when the answer is not what was asked for. */
+function lengthsOf(answer: Opened['answer'], start: number): { readonly length: number; readonly total: number } {
   const { headers } = answer.message
   const length = Number(headers['content-length'] ?? (answer.status === 204 ? 0 : Number.NaN))
   const total = answer.status === 206 ? Number(/\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] ?? Number.NaN) : length
   const sound = answer.status === 206 || start === 0 || length === 0
-  if (!sound || Number.isNaN(total) || Number.isNaN(length))
-    throw serverFailedFault({ ...answer.call, answer: 'the range or length of the answer is not what was asked for' })
+  if (sound && !Number.isNaN(total) && !Number.isNaN(length)) return { length, total }
+  throw serverFailedFault({ ...answer.call, answer: 'the range or length of the answer is not what was asked for' })
+}
+
+async function openBody(place: Place, key: string, { answer, start, signal }: Opened): Promise<ObjectBody> {
+  const { headers } = answer.message
+  const { length, total } = lengthsOf(answer, start)
   answer.progress.rest()
   const facts = factsOf(key, { headers }, total)
   const spans = await knownSpans(place, facts, header({ headers }, 'x-timestamp'), signal)
