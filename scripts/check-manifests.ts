@@ -98,12 +98,23 @@ function dependencyProblems(manifest: Manifest): string[] {
 function referenceProblems(root: string, folder: string, manifest: Manifest): readonly string[] {
   const config = readJson(join(root, folder, 'tsconfig.json')) as TsConfig
   const references = new Set((config.references ?? []).map(({ path }) => relative(root, join(root, folder, path))))
-  const names = Object.keys(manifest.dependencies ?? {}).filter((name) => name.startsWith('@waltz/'))
-  const needed = names.map((name) => (name === '@waltz/cli' ? 'apps/cli' : name.replace('@waltz/', 'packages/')))
+  const foldersOf = (dependencies: Manifest['dependencies']): readonly string[] =>
+    Object.keys(dependencies ?? {})
+      .filter((name) => name.startsWith('@waltz/'))
+      .map((name) => folderOf(root, name.replace('@waltz/', '')))
+  const needed = foldersOf(manifest.dependencies)
+  // Tools run from their sources and are never published, so these may use what only development installs.
+  const allowed = folder.startsWith('tools/') ? [...needed, ...foldersOf(manifest.devDependencies)] : needed
   return [
     ...needed.filter((path) => !references.has(path)).map((path) => `tsconfig.json does not refer to ${path}`),
-    ...[...references].filter((path) => !needed.includes(path)).map((path) => `tsconfig.json refers to ${path}, which is no dependency`),
+    ...[...references].filter((path) => !allowed.includes(path)).map((path) => `tsconfig.json refers to ${path}, which is no dependency`),
   ]
+}
+
+/** The workspace folder of a package; `packages/NAME` when there is none, which is then missing among the references. */
+function folderOf(root: string, name: string): string {
+  const group = ['packages', 'apps', 'tools'].find((group) => existsSync(join(root, group, name, 'package.json')))
+  return `${group ?? 'packages'}/${name}`
 }
 
 if (import.meta.main) {

@@ -1,8 +1,9 @@
-// Writes docs/reference from the code: commands, settings, error codes, exit codes. With --check it writes nothing and
+// Writes docs/reference from the code: commands, settings, error codes, exit codes, storages. With --check it writes nothing and
 // fails when a page differs. Run with: node --conditions=source scripts/generate-reference.ts [--check]
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { commandGroups, commands, EXIT_CODES, globalFlags, laterCommandNames } from '../apps/cli/src/index.ts'
 import { flagNameOf, renderSettingsReference, settingsTable } from '../packages/settings/src/index.ts'
+import { storagesPage } from './reference/storages-page.ts'
 
 const root = new URL('../', import.meta.url)
 const folder = new URL('docs/reference/', root)
@@ -149,6 +150,7 @@ const pages: Readonly<Record<string, string>> = {
   'settings.md': renderSettingsReference(settingsTable),
   'errors.md': await errorsPage(),
   'exit-codes.md': exitCodesPage(),
+  'storages.md': storagesPage(NOTE("the conformance cases of `@waltz/storage` and the facts that each store's tests prove")),
 }
 
 const check = process.argv.includes('--check')

@@ -1,5 +1,5 @@
 import { Fault } from '@waltz/errors'
-import { checkKey, checkPrefix } from '@waltz/storage'
+import { checkKey, checkPrefix, notFoundFault } from '@waltz/storage'
 
 const MOST_CHARACTERS = 1024
 const MOST_SEGMENTS = 254
@@ -21,6 +21,16 @@ export function checkName(key: string): void {
   checkKey(key)
   const why = problemOf(key, TRAILING_DOT)
   if (why !== undefined) throw nameFault(key, why)
+}
+
+/**
+ * The same for a name that is only looked for. What Azure cannot hold is not there, and whoever looks for a file under several names
+ * (RF 8.1 asks for one that ends in a dot) goes on to the next.
+ * @throws Fault `invalid` `STORAGE_KEY_INVALID` for what is no key in any store; `not-found` for what is none in this one.
+ */
+export function checkSoughtName(key: string, location: string): void {
+  checkKey(key)
+  if (problemOf(key, TRAILING_DOT) !== undefined) throw notFoundFault(key, location)
 }
 
 /**

@@ -3,7 +3,7 @@ import { throwIfAborted } from '@waltz/errors'
 import { checkRange, createObjectBody, type CallOptions, type GetOptions, type ObjectBody, type ObjectInfo } from '@waltz/storage'
 import type { ByteRange } from '@waltz/bytes'
 import { azureCode, azureFault, type AzureCall } from './errors.ts'
-import { checkName } from './names.ts'
+import { checkSoughtName } from './names.ts'
 import { infoOf } from './object-info.ts'
 import { attempt, limitTry, watchRequest, type Place } from './place.ts'
 import { blockSections, versionOf, type Section } from './sections.ts'
@@ -21,7 +21,7 @@ export interface HeadAnswer {
 /** `ObjectStore.head`. */
 export async function headObject(place: Place, key: string, options: CallOptions | undefined): Promise<ObjectInfo> {
   throwIfAborted(options?.signal)
-  checkName(key)
+  checkSoughtName(key, place.location)
   return (await headBlob(place, key, options)).info
 }
 
@@ -36,7 +36,7 @@ export function headBlob(place: Place, key: string, options: CallOptions | undef
 /** `ObjectStore.get`: one request; whoever wants to go on after a broken connection wraps the store. */
 export async function getObject(place: Place, key: string, options: GetOptions | undefined): Promise<ObjectBody> {
   throwIfAborted(options?.signal)
-  checkName(key)
+  checkSoughtName(key, place.location)
   const range = checkRange(options?.range)
   if (range.end === range.start) return emptyBody((await headBlob(place, key, options)).info)
   return (await openBody(place, key, range, options)) ?? emptyBody((await headBlob(place, key, options)).info)

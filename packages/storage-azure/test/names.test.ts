@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { checkName, checkNamePrefix } from '../src/names.ts'
+import { checkName, checkNamePrefix, checkSoughtName } from '../src/names.ts'
 
 describe('names of blobs', () => {
   it.each(['a', 'a/b', ' a ', '.hidden', 'a..b', '100%', 'é/😀', 'x'.repeat(1024)])('takes %j', (name) => {
@@ -29,5 +29,11 @@ describe('names of blobs', () => {
     expect(() => checkNamePrefix('')).not.toThrow()
     expect(() => checkNamePrefix('folder./name')).toThrow('ends in a dot')
     expect(() => checkNamePrefix('a\\b')).toThrow('backslash')
+  })
+  it('says of a name that it cannot hold, and that is only looked for, that it is not there', () => {
+    expect(() => checkSoughtName('wal_005/000000010000000000000001', 'here')).not.toThrow()
+    for (const name of ['wal_005/000000010000000000000001.', 'back\\slash', 'a\nb', 'x'.repeat(1025)])
+      expect(() => checkSoughtName(name, 'here')).toThrow(expect.objectContaining({ kind: 'not-found', code: 'STORAGE_NOT_FOUND' }))
+    expect(() => checkSoughtName('a//b', 'here')).toThrow(expect.objectContaining({ kind: 'invalid', code: 'STORAGE_KEY_INVALID' }))
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { conformanceCases, largeCasesWithin, partCases, raceCases } from '@waltz/storage/conformance'
 import { observeStore, withLimits, withPrefix, withRetry, type ObjectStore } from '@waltz/storage'
+import { storageFacts } from './support/facts.ts'
 import { fileStore, temporaryRoot } from './support/temporary-root.ts'
 
 const sleep = async (_ms: number, signal?: AbortSignal): Promise<void> => signal?.throwIfAborted()
@@ -19,16 +20,17 @@ const stores: readonly (readonly [name: string, make: () => ObjectStore])[] = [
 
 describe.each(stores)('file store, %s', (_name, make) => {
   const store = make()
+  it('claims what the reference of storages says', () => {
+    expect(store.capabilities).toMatchObject(storageFacts.capabilities)
+  })
   it.each(conformanceCases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_case, item) => {
-    // The one claim that a file system cannot make.
-    expect(item.needs?.(store) ?? true).toBe(!item.name.includes('ifMatch') || item.needs === undefined)
     if (item.needs?.(store) !== false) await item.run(store)
   })
 })
 
 describe('file store, larger cases', () => {
   const bound = { usedBytes: () => process.memoryUsage.rss(), maxBytes: 60_000_000 }
-  const cases = [...partCases(2 ** 20), ...raceCases(1000), ...largeCasesWithin(bound)]
+  const cases = [...partCases(storageFacts.partBytes), ...raceCases(storageFacts.races), ...largeCasesWithin(bound)]
   const store = fileStore(temporaryRoot())
   it.each(cases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_case, item) => {
     expect(item.needs?.(store) ?? true).toBe(true)

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { conformanceCases } from '@waltz/storage/conformance'
+import { conformanceCases, largeCases, partCases, raceCases } from '@waltz/storage/conformance'
 import { withPrefix, withRetry, type ObjectStore } from '@waltz/storage'
-import { startGcsFake, type GcsFake } from '@waltz/testkit'
+import { formsToRun, startGcsFake, type GcsFake } from '@waltz/testkit'
+import { storageFacts } from './support/facts.ts'
 import { gcsStore, quickly } from './support/store.ts'
 
 const MIB = 2 ** 20
@@ -18,7 +19,7 @@ const stores: readonly (readonly [name: string, make: (fake: GcsFake) => ObjectS
   ],
 ]
 
-describe.each(stores)('GCS store, %s', (name, make) => {
+describe.each(formsToRun(stores, 3))('GCS store, %s', (name, make) => {
   let fake: GcsFake
   let store: ObjectStore
   beforeAll(async () => {
@@ -34,5 +35,26 @@ describe.each(stores)('GCS store, %s', (name, make) => {
     expect(item.needs?.(store) ?? true).toBe(true)
     await item.run(store)
     expect((await Array.fromAsync(store.list(''))).filter(({ key }) => key.includes('waltz-pieces'))).toEqual([])
+  })
+  it('claims what the reference of storages says', () => {
+    expect(store.capabilities).toMatchObject(storageFacts.capabilities)
+  })
+})
+
+describe.each([1, 4])('GCS store, larger cases, %i pieces at a time', (pieceConcurrency) => {
+  let fake: GcsFake
+  let store: ObjectStore
+  beforeAll(async () => {
+    fake = await startGcsFake()
+    store = gcsStore(fake, { chunkBytes: storageFacts.partBytes, pieceConcurrency })
+  })
+  afterAll(async () => {
+    await store[Symbol.asyncDispose]()
+    await fake.stop()
+  })
+  const cases = [...partCases(storageFacts.partBytes), ...raceCases(storageFacts.races), ...largeCases]
+  it.each(cases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_case, item) => {
+    expect(item.needs?.(store) ?? true).toBe(true)
+    await item.run(store)
   })
 })

@@ -72,18 +72,20 @@ export function codeOf(error: unknown): string | undefined {
 /** The fault for whatever the SDK threw. A fault passes through. */
 export function s3Fault(error: unknown, call: S3Call, headers: Readonly<Record<string, string>> | undefined): Fault {
   if (isFault(error)) return error
-  const { name, message, code, $metadata } = asShape(error)
-  const status = $metadata?.httpStatusCode ?? 0
-  const told = redact(message ?? '', call.secrets)
-  if (/CredentialsProviderError|ProviderError|NoAuth/.test(name ?? '') || isCredentialsError(told))
+  const { name, message, code, status } = asShape(error)
+  const told = redact(message, call.secrets)
+  if (/CredentialsProviderError|ProviderError|NoAuth/.test(name) || isCredentialsError(told))
     return accessDeniedFault({ doing: call.doing, location: call.location, answer: told, hint: NO_CREDENTIALS })
-  if (status === 0) {
-    const cause = new S3Cause({ code: code ?? name ?? 'Error', status: 0, message: told, headers: {} })
-    const network = networkFault(error, { doing: call.doing, location: call.location })
-    if (network !== undefined) return withCause(network, cause)
-    return serverFailedFault({ doing: call.doing, location: call.location, cause, answer: `${name ?? 'error'}: ${told}` })
-  }
-  return refusalFault({ code: code ?? name ?? 'UnknownError', status, message: told, headers: headers ?? {} }, call)
+  if (status === 0) return silenceFault(error, call, { code, told })
+  return refusalFault({ code, status, message: told, headers: headers ?? {} }, call)
+}
+
+/** Nothing was answered: a failure of the connection, or of the SDK. */
+function silenceFault(error: unknown, call: S3Call, { code, told }: { readonly code: string; readonly told: string }): Fault {
+  const cause = new S3Cause({ code, status: 0, message: told, headers: {} })
+  const network = networkFault(error, { doing: call.doing, location: call.location })
+  if (network !== undefined) return withCause(network, cause)
+  return serverFailedFault({ doing: call.doing, location: call.location, cause, answer: `${code}: ${told}` })
 }
 
 /** The fault for an answer that is no success. */
@@ -234,22 +236,23 @@ function isCredentialsError(message: string): boolean {
 }
 
 interface ErrorShape {
-  readonly name?: string
-  readonly message?: string
-  readonly code?: string
-  readonly $metadata?: { readonly httpStatusCode?: number }
+  readonly name: string
+  readonly message: string
+  readonly code: string
+  /** 0: no answer. */
+  readonly status: number
 }
 
 /** S3's code is the name of the SDK's error; `code` is that of sockets, or the same. */
 function asShape(error: unknown): ErrorShape {
-  if (typeof error !== 'object' || error === null) return { name: 'Error', message: String(error) }
-  const { name, message, Code, code, $metadata } = error as Record<string, unknown>
-  const status = ($metadata as { readonly httpStatusCode?: unknown } | undefined)?.httpStatusCode
-  const own = typeof Code === 'string' ? Code : typeof code === 'string' ? code : undefined
+  const fields = typeof error === 'object' && error !== null ? (error as Record<string, unknown>) : {}
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+  const name = text(fields['name']) ?? 'Error'
+  const status = (fields['$metadata'] as { readonly httpStatusCode?: unknown } | undefined)?.httpStatusCode
   return {
-    ...(typeof name === 'string' ? { name } : {}),
-    ...(typeof message === 'string' ? { message } : {}),
-    ...(own === undefined ? {} : { code: own }),
-    ...(typeof status === 'number' ? { $metadata: { httpStatusCode: status } } : {}),
+    name,
+    message: text(fields['message']) ?? '',
+    code: text(fields['Code']) ?? text(fields['code']) ?? name,
+    status: typeof status === 'number' ? status : 0,
   }
 }

@@ -115,9 +115,9 @@ async function pageV1(place: Place, { prefix, delimiter, after, options }: PageQ
   )
   const page = contents(output)
   if (output.IsTruncated !== true) return { ...page, next: undefined }
-  const given = output.NextMarker === undefined ? undefined : decoded(output.NextMarker, output.EncodingType)
+  // `NextMarker` is not told without a delimiter, and encoded by some although the answer says otherwise: what was seen last is it.
   const seen = [page.objects.at(-1)?.key, page.groups.at(-1)].filter((key) => key !== undefined).toSorted(compareKeys)
-  const next = given ?? seen.at(-1)
+  const next = seen.at(-1) ?? output.NextMarker
   if (next === undefined) throw disorderFault(place, 'the next page')
   return { ...page, next: { marker: next } }
 }

@@ -1,7 +1,7 @@
 import { DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_IDLE_TIMEOUT_MS, optionsFault } from '@waltz/storage'
 import { secretsOf } from './credentials.ts'
 import { parseEndpoint, type S3Endpoint } from './endpoint.ts'
-import type { S3StoreOptions } from './options.ts'
+import type { S3Encryption, S3StoreOptions } from './options.ts'
 import { createProviderKnowledge, type ProviderKnowledge } from './providers.ts'
 import { createSessions, type Sessions } from './session.ts'
 
@@ -65,17 +65,24 @@ export function createPlace(options: S3StoreOptions): Place {
 
 function checkOptions(options: S3StoreOptions): void {
   const { bucket, partBytes = DEFAULT_PART_BYTES, uploadConcurrency = 1, encryption, tags = {} } = options
-  const customerKey = encryption?.kind === 'customer' ? Buffer.from(encryption.key).length : 32
   const mistakes: readonly (readonly [wrong: boolean, message: string, hint?: string])[] = [
     [bucket === '' || /[/\s?#]/.test(bucket), `${JSON.stringify(bucket)} is not the name of a bucket`],
     [!isPartSize(partBytes), `parts of ${partBytes} bytes are not possible`, 'S3 takes parts from 5 MiB to 5 GiB'],
     [!(Number.isInteger(uploadConcurrency) && uploadConcurrency >= 1), 'at least one part must be in flight'],
-    [encryption?.kind === 'aws:kms' && encryption.keyId === '', 'encryption by aws:kms needs the id of a key', 'set S3_SSE_KMS_ID'],
-    [customerKey !== 32, 'the customer key for encryption has not 32 bytes', 'S3 encrypts with AES256, whose keys have 32 bytes'],
+    [isKeyless(encryption), 'encryption by aws:kms needs the id of a key', 'set S3_SSE_KMS_ID'],
+    [isOddKey(encryption), 'the customer key for encryption has not 32 bytes', 'S3 encrypts with AES256, whose keys have 32 bytes'],
     [options.accelerate === true && options.pathStyle === true, 'accelerated endpoints do not take path style requests'],
     [Object.keys(tags).length > 10, 'an object has at most 10 tags'],
   ]
   for (const [wrong, message, hint] of mistakes) if (wrong) throw optionsFault(message, hint)
+}
+
+function isKeyless(encryption: S3Encryption | undefined): boolean {
+  return encryption?.kind === 'aws:kms' && encryption.keyId === ''
+}
+
+function isOddKey(encryption: S3Encryption | undefined): boolean {
+  return encryption?.kind === 'customer' && Buffer.from(encryption.key).length !== 32
 }
 
 function isPartSize(bytes: number): boolean {

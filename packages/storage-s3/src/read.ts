@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { isFault, throwIfAborted } from '@waltz/errors'
-import { coalesce, sourceOf, type ByteRange } from '@waltz/bytes'
+import { CHUNK_BYTES, coalesce, sourceOf, type ByteRange } from '@waltz/bytes'
 import {
   checkKey,
   checkRange,
@@ -141,11 +141,15 @@ interface Pulling {
 /** Chunks of useful size, the last of which is held back until everything is known to be right. */
 interface Pulled {
   readonly chunks: AsyncGenerator<Uint8Array>
+  /** Throws what broke the body off, or what is wrong with it. */
   readonly verify: (handedOut: number) => void
+  /** Whether the connection broke and what arrived before is worth keeping, so that reading goes on behind it. */
+  readonly keepsRest: () => boolean
 }
 
 function pull({ place, key, open, expected, check }: Pulling): Pulled {
   let received = 0
+  let broken: { readonly error: unknown } | undefined
   const source = open.output.Body as unknown as IncomingMessage
   async function* read(): AsyncGenerator<Uint8Array> {
     try {
@@ -160,12 +164,16 @@ function pull({ place, key, open, expected, check }: Pulling): Pulled {
       }
       throwIfAborted(open.watch.signal)
     } catch (error) {
-      throw open.faultOf(error)
+      broken = { error: open.faultOf(error) }
+      if (open.watch.signal.aborted) throw broken.error
     }
   }
   return {
     chunks: coalesce(read()),
+    // One chunk is read anew, and verified.
+    keepsRest: () => broken !== undefined && expected > CHUNK_BYTES,
     verify(handedOut) {
+      if (broken !== undefined) throw broken.error
       const told = { doing: `reading ${key}`, location: place.location }
       if (received !== expected) throw unreachableFault(told, `the answer ended after ${received} of ${expected} bytes`)
       if (check !== undefined && !check.matches()) throw checksumFault(told, { retryable: handedOut === 0 })
@@ -173,7 +181,7 @@ function pull({ place, key, open, expected, check }: Pulling): Pulled {
   }
 }
 
-async function* coalesceHeld({ chunks, verify }: Pulled): AsyncGenerator<Uint8Array> {
+async function* coalesceHeld({ chunks, verify, keepsRest }: Pulled): AsyncGenerator<Uint8Array> {
   let held: Uint8Array | undefined
   let handedOut = 0
   for await (const chunk of chunks) {
@@ -182,6 +190,10 @@ async function* coalesceHeld({ chunks, verify }: Pulled): AsyncGenerator<Uint8Ar
       yield held
     }
     held = chunk
+  }
+  if (held !== undefined && keepsRest()) {
+    yield held
+    held = undefined
   }
   verify(handedOut)
   if (held !== undefined) yield held

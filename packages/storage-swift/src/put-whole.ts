@@ -163,6 +163,15 @@ function createStreamBody(place: Place, doing: string, { held, chunks, options }
       throw error
     }
   }
+  const expectEnd = async (): Promise<void> => {
+    touched = true
+    try {
+      await chunks.next()
+    } catch (error) {
+      failure = { error }
+      throw error
+    }
+  }
   const restart = (): RequestBody | undefined => {
     if (touched) return undefined
     const again = held.values()
@@ -176,6 +185,8 @@ function createStreamBody(place: Place, doing: string, { held, chunks, options }
         if (chunk === undefined) return undefined
         hash.update(chunk)
         bytes += chunk.length
+        // The server takes an object for whole with its last announced byte: that one waits until the source has ended there.
+        if (bytes === options?.size) await expectEnd()
         return chunk
       },
     }

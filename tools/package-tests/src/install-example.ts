@@ -21,6 +21,14 @@ export async function installExample(name: string, folder: string, tarballs: Tar
   await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
 }
 
+/** Installs the package `name` of this workspace into the empty `folder`, alone: only what it asks for comes with it. */
+export async function installAlone(name: string, folder: string, tarballs: Tarballs): Promise<void> {
+  const overrides = Object.fromEntries([...tarballs].map(([dependency, path]) => [dependency, `file:${path}`]))
+  const manifest = { name: 'alone', private: true, type: 'module', dependencies: { [name]: overrides[name] }, overrides }
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
+  await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
+}
+
 if (import.meta.main) {
   const [name, folder] = process.argv.slice(2)
   if (name === undefined || folder === undefined || !existsSync(join(checkout, 'examples', name))) {

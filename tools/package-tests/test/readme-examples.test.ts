@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nodeBinary, runAs, temporaryFolder, workspaceRoot } from '@waltz/testkit'
 import { describe, expect, test } from 'vitest'
+import { needsStorageServer } from '../src/example-surroundings.ts'
 import { codeBlocks, packageEntries, readmeExamples } from '../src/readme-examples.ts'
 
 const examples = readmeExamples()
@@ -11,7 +12,8 @@ describe('the examples in the READMEs of the packages', () => {
     expect(problem).toBeUndefined()
   })
 
-  test.each(examples.filter(({ problem, needsServer }) => problem === undefined && !needsServer))(
+  // Those that speak with a storage server run in `integration/standalone.test.ts`.
+  test.each(examples.filter(({ name, problem, needsServer }) => problem === undefined && !needsServer && !needsStorageServer(name)))(
     '$name: it runs as it stands',
     async ({ folder, blocks }) => {
       await using temporary = temporaryFolder()

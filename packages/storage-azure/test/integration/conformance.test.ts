@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { conformanceCases } from '@waltz/storage/conformance'
+import { conformanceCases, largeCases, partCases, raceCases } from '@waltz/storage/conformance'
 import { withPrefix, withRetry, type ObjectStore } from '@waltz/storage'
-import { sharedServer } from '@waltz/testkit'
+import { formsToRun, sharedServer } from '@waltz/testkit'
 import { isFault } from '@waltz/errors'
+import { storageFacts } from '../support/facts.ts'
 import { azuriteStore, quickly } from '../support/store.ts'
 
 const azurite = await sharedServer('azurite')
@@ -13,10 +14,10 @@ const stores: readonly (readonly [name: string, make: (container: string) => Obj
   ['with retries and a prefix', (container) => withPrefix(withRetry(azuriteStore(azurite.server, { container }), quickly), 'some/folder')],
 ]
 
-/** The names of this case hold a backslash, which Azure makes a slash: the store refuses it, and `names.test.ts` shows the others. */
-const REFUSED = 'keys may hold any characters'
+/** Names of cases with a name that is refused: `names.test.ts` shows the others. */
+const refused = Object.keys(storageFacts.refused)
 
-describe.skipIf(azurite.missing !== undefined).each(stores)(`Azure store on ${azurite.title}, %s`, (_name, make) => {
+describe.skipIf(azurite.missing !== undefined).each(formsToRun(stores, 2))(`Azure store on ${azurite.title}, %s`, (_name, make) => {
   let store: ObjectStore
   beforeAll(async () => {
     store = make(await azurite.server.createContainer())
@@ -26,7 +27,7 @@ describe.skipIf(azurite.missing !== undefined).each(stores)(`Azure store on ${az
   })
   it.each(conformanceCases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (name, item) => {
     expect(item.needs?.(store) ?? true).toBe(true)
-    if (name !== REFUSED) {
+    if (!refused.includes(name)) {
       await item.run(store)
       return
     }
@@ -34,4 +35,26 @@ describe.skipIf(azurite.missing !== undefined).each(stores)(`Azure store on ${az
     expect(isFault(error, 'invalid') && error.code).toBe('STORAGE_KEY_INVALID')
     expect(String(error)).toContain('backslash')
   })
+  it('claims what the reference of storages says', () => {
+    expect(store.capabilities).toMatchObject(storageFacts.capabilities)
+  })
+})
+
+describe.skipIf(azurite.missing !== undefined)(`Azure store on ${azurite.title}, larger cases`, () => {
+  let small: ObjectStore
+  let usual: ObjectStore
+  beforeAll(async () => {
+    small = azuriteStore(azurite.server, { container: await azurite.server.createContainer(), bufferBytes: storageFacts.partBytes })
+    usual = azuriteStore(azurite.server, { container: await azurite.server.createContainer() })
+  })
+  afterAll(async () => {
+    await small[Symbol.asyncDispose]()
+    await usual[Symbol.asyncDispose]()
+  })
+  const cases = [...partCases(storageFacts.partBytes), ...raceCases(storageFacts.races)]
+  it.each(cases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_name, item) => {
+    expect(item.needs?.(small) ?? true).toBe(true)
+    await item.run(small)
+  })
+  it.each(largeCases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_name, item) => item.run(usual))
 })

@@ -1,14 +1,16 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { conformanceCases, partCases, raceCases, type ConformanceCase } from '@waltz/storage/conformance'
+import { sourceOf } from '@waltz/bytes'
+import { conformanceCases, largeCases, partCases, raceCases, type ConformanceCase } from '@waltz/storage/conformance'
 import { withPrefix, withRetry, type MaintainedStore, type ObjectStore } from '@waltz/storage'
-import { sharedServer } from '@waltz/testkit'
+import { formsToRun, sharedServer } from '@waltz/testkit'
+import { storageFacts } from '../support/facts.ts'
 import { networkOptions } from '../support/options.ts'
 import { later, PART_BYTES, radosgwStore } from '../support/radosgw.ts'
 
 const radosgw = await sharedServer('radosgw')
 const { retry } = networkOptions()
 
-const cases: readonly ConformanceCase[] = [...conformanceCases, ...partCases(PART_BYTES), ...raceCases(1000)]
+const cases: readonly ConformanceCase[] = [...conformanceCases, ...partCases(PART_BYTES), ...raceCases(storageFacts.races), ...largeCases]
 const listing = conformanceCases.filter(({ name }) => /list|group|delete|keys/.test(name))
 
 const kinds: readonly (readonly [name: string, cases: readonly ConformanceCase[], make: () => Promise<MaintainedStore>])[] = [
@@ -18,13 +20,18 @@ const kinds: readonly (readonly [name: string, cases: readonly ConformanceCase[]
   ['taken for an unknown provider', conformanceCases, () => radosgwStore(radosgw.server, { provider: 'unknown' })],
 ]
 
-describe.skipIf(radosgw.missing !== undefined).each(kinds)(`S3 on ${radosgw.title}, %s`, (_name, own, make) => {
+describe.skipIf(radosgw.missing !== undefined).each(formsToRun(kinds, 3))(`S3 on ${radosgw.title}, %s`, (_name, own, make) => {
   const store = later(make)
   afterAll(async () => (await store())[Symbol.asyncDispose]())
-  it.each(own.map((item) => [item.name, item] as const))('%s', async (_case, item) => {
+  it.each(own.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_case, item) => {
     const bare = await store()
     expect(item.needs?.(bare) ?? true).toBe(true)
     await item.run(bare)
+  })
+  it('claims what the reference of storages says, after a first put on condition', async () => {
+    const bare = await store()
+    await bare.put('first', sourceOf('x'), { onlyIfAbsent: true })
+    expect(bare.capabilities).toMatchObject({ ...storageFacts.capabilities, maxDeleteBatch: expect.any(Number) })
   })
 })
 

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { networkFaultCases, type NetworkFixture } from '@waltz/storage/conformance'
 import { createFaultProxy, sharedServer, type FaultProxy } from '@waltz/testkit'
 import { createS3Store, type S3StoreOptions } from '../../src/index.ts'
-import { PART_BYTES, radosgwOptions } from '../support/radosgw.ts'
+import { storageFacts } from '../support/facts.ts'
+import { radosgwOptions } from '../support/radosgw.ts'
 import type { MaintainedStore } from '@waltz/storage'
 
 const radosgw = await sharedServer('radosgw')
@@ -13,15 +14,7 @@ describe.skipIf(radosgw.missing !== undefined)(`S3 on ${radosgw.title}, over a n
   let options: S3StoreOptions
   const fixture = (): NetworkFixture => ({
     network: proxy,
-    http: true,
-    partBytes: PART_BYTES,
-    requests: {
-      whole: /^PUT (?!.*[?&](partNumber|uploadId)=)/,
-      part: /^PUT .*[?&]partNumber=/,
-      complete: /^POST .*[?&]uploadId=/,
-      get: /^GET /,
-      delete: /^(POST .*[?&]delete|DELETE )/,
-    },
+    ...storageFacts.network[0],
     direct,
     open: async (limits) => createS3Store({ ...options, endpoint: `http://127.0.0.1:${proxy.port}`, provider: 'ceph', ...limits }),
     openUnresolvable: async (limits) => createS3Store({ ...options, endpoint: 'http://storage.invalid', ...limits }),

@@ -1,10 +1,11 @@
 import type { Radosgw } from '@waltz/testkit'
 import type { MaintainedStore } from '@waltz/storage'
 import { createS3Store, type S3StoreOptions } from '../../src/index.ts'
+import { storageFacts } from './facts.ts'
 import { networkOptions } from './options.ts'
 
 /** The smallest part that S3 takes. */
-export const PART_BYTES: number = 5 * 2 ** 20
+export const PART_BYTES: number = storageFacts.partBytes
 
 /** Options for a bucket on radosgw. */
 export function radosgwOptions(server: Radosgw, bucket: string): S3StoreOptions {

@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { withRetry } from '@waltz/storage'
-import { conformanceCases } from '@waltz/storage/conformance'
-import { sharedServer } from '@waltz/testkit'
+import { conformanceCases, largeCases, partCases, raceCases } from '@waltz/storage/conformance'
+import { formsToRun, sharedServer } from '@waltz/testkit'
 import { createSshStore, type SshStoreOptions } from '../../src/index.ts'
+import { storageFacts } from '../support/facts.ts'
 import { optionsFor, retry } from '../support/store-options.ts'
 
 const sshd = await sharedServer('sshd')
@@ -13,7 +14,7 @@ const variants: readonly (readonly [name: string, options: Partial<SshStoreOptio
   ['in small parts', { partBytes: 65_536, partsInFlight: 4 }],
 ]
 
-describe.skipIf(sshd.missing !== undefined).each(variants)(`${sshd.title}, %s`, (_name, options) => {
+describe.skipIf(sshd.missing !== undefined).each(formsToRun(variants))(`${sshd.title}, %s`, (_name, options) => {
   const opened =
     sshd.missing === undefined
       ? sshd.server.createFolder().then((root) => createSshStore(optionsFor(sshd.server, root, options)))
@@ -30,5 +31,21 @@ describe.skipIf(sshd.missing !== undefined).each(variants)(`${sshd.title}, %s`, 
     if (claimed) await item.run(store)
     const store2 = withRetry(store, retry)
     if (claimed && name.includes('abort')) await item.run(store2)
+  })
+  it('claims what the reference of storages says', async () => {
+    expect((await opened)?.capabilities).toMatchObject(storageFacts.capabilities)
+  })
+})
+
+describe.skipIf(sshd.missing !== undefined)(`${sshd.title}, larger cases`, () => {
+  const cases = [...partCases(storageFacts.partBytes), ...raceCases(storageFacts.races)]
+  it.each(cases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_name, item) => {
+    await using store = createSshStore(optionsFor(sshd.server, await sshd.server.createFolder(), { partBytes: storageFacts.partBytes }))
+    expect(item.needs?.(store) ?? true).toBe(true)
+    await item.run(store)
+  })
+  it.each(largeCases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_name, item) => {
+    await using store = createSshStore(optionsFor(sshd.server, await sshd.server.createFolder()))
+    await item.run(store)
   })
 })

@@ -1,15 +1,17 @@
-import { afterAll, beforeAll, describe, it } from 'vitest'
-import { conformanceCases, partCases, type ConformanceCase } from '@waltz/storage/conformance'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { conformanceCases, largeCases, partCases, type ConformanceCase } from '@waltz/storage/conformance'
 import type { MaintainedStore } from '@waltz/storage'
+import { formsToRun } from '@waltz/testkit'
 import type { SwiftStoreOptions } from '../../src/index.ts'
+import { storageFacts } from '../support/facts.ts'
 import { swiftServers, swiftStore } from '../support/store.ts'
 
-const MIB = 2 ** 20
+const MIB = storageFacts.partBytes
 const listing = conformanceCases.filter(({ name }) => /list|group|delete|keys/.test(name))
 
 /** Streams begin at 64 KiB; segments have a MiB, since Swift reads at most one smaller one a second. */
 const kinds: readonly (readonly [name: string, cases: readonly ConformanceCase[], options: Partial<SwiftStoreOptions>])[] = [
-  ['whole', [...conformanceCases, ...partCases(MIB)], { partBytes: MIB }],
+  ['whole', [...conformanceCases, ...partCases(MIB), ...largeCases], { partBytes: MIB }],
   ['streamed', conformanceCases.filter((item) => !listing.includes(item)), { partBytes: 65_536 }],
   [
     'in segments',
@@ -20,12 +22,15 @@ const kinds: readonly (readonly [name: string, cases: readonly ConformanceCase[]
 ]
 
 for (const server of await swiftServers()) {
-  describe.skipIf(server.missing !== undefined).each(kinds)(`a Swift store on ${server.title}, %s`, (_name, cases, options) => {
+  describe.skipIf(server.missing !== undefined).each(formsToRun(kinds))(`a Swift store on ${server.title}, %s`, (_name, cases, options) => {
     let store: MaintainedStore
     beforeAll(async () => {
       store = swiftStore(server.account(), { container: await server.container(), ...options })
     })
     afterAll(async () => store[Symbol.asyncDispose]())
+    it('claims what the reference of storages says', () => {
+      expect(store.capabilities).toMatchObject(storageFacts.capabilities)
+    })
     it.each(cases.map((item) => [item.name, item] as const))(
       '%s',
       { timeout: 60_000 },

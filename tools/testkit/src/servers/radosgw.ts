@@ -164,8 +164,8 @@ paxos propose interval = 0.02
 paxos min wait = 0.01
 osd objectstore = memstore
 memstore device bytes = 8589934592
-osd max object name len = 256
-osd max object namespace len = 64
+osd max object name len = 2048
+osd max object namespace len = 256
 ${modes.map((mode) => `${mode} = crc`).join('\n')}
 run dir = ${home}/run
 log file = ${home}/log/$name.log

@@ -1,0 +1,30 @@
+const REQUESTS = {
+  whole: /^PUT (?!.*[?&]comp=)/,
+  part: /^PUT .*[?&]comp=block(?:&|\s)/,
+  complete: /^PUT .*[?&]comp=blocklist/,
+  get: /^GET (?!.*[?&]comp=)/,
+  delete: /^DELETE /,
+}
+
+/** What is claimed for this store: its tests prove it, and the reference of storages is made from it. */
+export const storageFacts = {
+  title: 'Azure',
+  package: '@waltz/storage-azure',
+  server: "Azurite, Microsoft's emulator",
+  notTried: 'Azure itself, with managed identities, the default credential and other clouds',
+  capabilities: { copy: true, conditionalPut: true, conditionalMultipart: 'store', ifMatch: true, rangedGet: true, maxDeleteBatch: 256 },
+  largestObject: '50,000 blocks: 390 GiB unless `AZURE_BUFFER_SIZE` says otherwise',
+  unclaimed: {},
+  refused: {
+    'keys may hold any characters':
+      'Azure makes a backslash a slash, so such names are refused; all others are shown by tests of the store',
+  },
+  partBytes: 65_536,
+  races: 1000,
+  large: true,
+  /** Small blocks, so that little is many; and one size at which a whole body is slow to leave. */
+  network: [
+    { name: 'blocks of 300 kB', http: true, partBytes: 300_000, requests: REQUESTS },
+    { name: 'blocks of 6 MB', http: true, partBytes: 6_000_000, requests: REQUESTS },
+  ],
+} as const

@@ -1,0 +1,40 @@
+import type { StoreCapabilities } from '../../packages/storage/src/index.ts'
+import type { RequestLines } from '../../packages/storage/src/conformance.ts'
+import { storageFacts as azure } from '../../packages/storage-azure/test/support/facts.ts'
+import { storageFacts as file } from '../../packages/storage-file/test/support/facts.ts'
+import { storageFacts as gcs } from '../../packages/storage-gcs/test/support/facts.ts'
+import { storageFacts as s3 } from '../../packages/storage-s3/test/support/facts.ts'
+import { storageFacts as ssh } from '../../packages/storage-ssh/test/support/facts.ts'
+import { storageFacts as swift } from '../../packages/storage-swift/test/support/facts.ts'
+
+/** How a store meets the network fault cases. */
+export interface NetworkForm {
+  readonly name: string
+  readonly http: boolean
+  readonly partBytes: number | undefined
+  readonly requests: RequestLines | undefined
+}
+
+/** What a store's own tests prove: they take their cases, part sizes and request lines from here, and compare the capabilities. */
+export interface StorageFacts {
+  readonly title: string
+  readonly package: string
+  /** What it is proven on. */
+  readonly server: string
+  readonly notTried: string
+  readonly capabilities: Omit<StoreCapabilities, 'maxObjectBytes'>
+  readonly largestObject: string
+  /** Why a capability is not claimed. */
+  readonly unclaimed: Partial<Readonly<Record<keyof StoreCapabilities, string>>>
+  /** Cases that the store refuses to do, with the reason. */
+  readonly refused: Readonly<Record<string, string>>
+  /** Size of the parts in the cases about them. */
+  readonly partBytes: number
+  /** How often two writers race for a name; 0 where nothing is claimed. */
+  readonly races: number
+  /** The forms in which the network fault cases are run, or why there are none. */
+  readonly network: readonly NetworkForm[] | string
+}
+
+/** All stores, in the order of the columns. */
+export const storages: readonly StorageFacts[] = [file, s3, gcs, azure, swift, ssh]
