@@ -14,21 +14,45 @@ const resolve = { conditions: ['source', 'node'] }
 /** Lets test files share storage servers; does next to nothing until one is asked for. */
 const globalSetup = fileURLToPath(new URL('tools/testkit/src/servers/shared-setup.ts', root))
 
-const project = (name: string, folder: string, extra: object = {}): TestProjectConfiguration =>
+/** Stores behind a network that fails: most of them wait most of the time, so all but one are left to the soak. */
+const soakOnly = ['azure', 'gcs', 'ssh', 'swift'].map((name) => `packages/storage-${name}/test/**/network-faults.test.ts`)
+const soaking = (process.env['WALTZ_SOAK'] ?? '') !== ''
+
+/** Tests against storage servers that do not look at the clock: two files at a time, since they wait a lot. */
+const storage = [
+  'packages/storage-*/test/integration/!(network-faults).test.ts',
+  'apps/cli/test/integration/storages-*.test.ts',
+  'tools/package-tests/test/integration/standalone.test.ts',
+]
+
+const named = (name: string, include: readonly string[], extra: object = {}): TestProjectConfiguration =>
   defineProject({
     resolve,
     ssr: { resolve },
-    test: { name, include: members.map((member) => `${member}/test/${folder}*.test.ts`), globalSetup, ...extra },
+    test: { name, include: [...include], exclude: ['**/node_modules/**', ...(soaking ? [] : soakOnly)], globalSetup, ...extra },
   })
+
+const project = (name: string, folder: string, extra: object = {}): TestProjectConfiguration =>
+  named(
+    name,
+    members.map((member) => `${member}/test/${folder}*.test.ts`),
+    extra,
+  )
 
 /**
  * One project per kind of test. `unit` touches no server; `integration` starts real ones; `interop` reads what other
- * programs wrote; `drill` plays whole journeys. Server tests run one file at a time: they share two cores.
+ * programs wrote; `drill` plays whole journeys; `storage` runs against storage servers. Other server tests run one file at a time: they share two cores.
  */
 const projects: TestProjectConfiguration[] = [
   project('unit', '{,push/}'),
   project('interop', 'interop/', { testTimeout: 60_000 }),
-  project('integration', 'integration/', { testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false }),
+  named('storage', storage, { testTimeout: 180_000, hookTimeout: 180_000 }),
+  project('integration', 'integration/', {
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    fileParallelism: false,
+    exclude: ['**/node_modules/**', ...storage, ...(soaking ? [] : soakOnly)],
+  }),
   project('drill', 'drill/', { testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: false }),
 ]
 

@@ -32,6 +32,8 @@ export interface StorageFacts {
   readonly partBytes: number
   /** How often two writers race for a name; 0 where nothing is claimed. */
   readonly races: number
+  /** When 200 MiB pass through it. */
+  readonly large: 'yes' | 'soak'
   /** The forms in which the network fault cases are run, or why there are none. */
   readonly network: readonly NetworkForm[] | string
 }

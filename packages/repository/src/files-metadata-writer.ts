@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { CHUNK_BYTES, coalesce } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import type {
   Batched,
@@ -11,7 +12,7 @@ import type {
 } from './files-metadata.ts'
 
 /**
- * Text longer than this is handed on as one chunk. Small, because text in the making consists of many pieces, and those at hand when
+ * Text longer than this becomes bytes. Small, because text in the making consists of many pieces, and those at hand when
  * the young generation is collected become old.
  */
 const SLAB_CHARACTERS = 32_768
@@ -22,11 +23,15 @@ interface Slab {
 }
 
 /**
- * Writes `files_metadata.json` as a stream of chunks of about 32 KiB, in bounded memory whatever the number of files:
+ * Writes `files_metadata.json` as a stream of chunks of about 256 KiB, in bounded memory whatever the number of files:
  * keys and order as WAL-G has them, no escaping of `<`, `>`, `&`, empty top-level members left out (RF 2.1, 2.4).
  * @throws Fault `invalid` `NAME_NOT_UNICODE` from the iteration for a name with a lone surrogate.
  */
-export async function* encodeFilesMetadata(content: FilesMetadataContent): AsyncGenerator<Uint8Array, void, undefined> {
+export function encodeFilesMetadata(content: FilesMetadataContent): AsyncGenerator<Uint8Array, void, undefined> {
+  return coalesce(writeDocument(content), CHUNK_BYTES)
+}
+
+async function* writeDocument(content: FilesMetadataContent): AsyncGenerator<Uint8Array, void, undefined> {
   const slab: Slab = { text: '{' }
   let members = 0
   const open = (name: string): void => {

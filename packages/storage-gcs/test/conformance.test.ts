@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { conformanceCases, largeCases, partCases, raceCases } from '@waltz/storage/conformance'
+import { conformanceCases, largeCases, partCases, raceCases, type ConformanceCase } from '@waltz/storage/conformance'
+import type { GcsStoreOptions } from '@waltz/storage-gcs'
 import { withPrefix, withRetry, type ObjectStore } from '@waltz/storage'
-import { formsToRun, startGcsFake, type GcsFake } from '@waltz/testkit'
+import { formsToRun, soaking, startGcsFake, type GcsFake } from '@waltz/testkit'
 import { storageFacts } from './support/facts.ts'
 import { gcsStore, quickly } from './support/store.ts'
 
@@ -41,18 +42,24 @@ describe.each(formsToRun(stores, 3))('GCS store, %s', (name, make) => {
   })
 })
 
-describe.each([1, 4])('GCS store, larger cases, %i pieces at a time', (pieceConcurrency) => {
+const parts = partCases(storageFacts.partBytes)
+const larger: readonly (readonly [name: string, cases: readonly ConformanceCase[], options: Partial<GcsStoreOptions>])[] = [
+  ['resumable', [...parts, ...raceCases(storageFacts.races)], { chunkBytes: storageFacts.partBytes }],
+  ['composed', parts, { chunkBytes: storageFacts.partBytes, pieceConcurrency: 4 }],
+  ...(soaking ? [['200 MiB', largeCases, {}] as const] : []),
+]
+
+describe.each(larger)('GCS store, larger cases, %s', (_name, cases, options) => {
   let fake: GcsFake
   let store: ObjectStore
   beforeAll(async () => {
     fake = await startGcsFake()
-    store = gcsStore(fake, { chunkBytes: storageFacts.partBytes, pieceConcurrency })
+    store = gcsStore(fake, options)
   })
   afterAll(async () => {
     await store[Symbol.asyncDispose]()
     await fake.stop()
   })
-  const cases = [...partCases(storageFacts.partBytes), ...raceCases(storageFacts.races), ...largeCases]
   it.each(cases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_case, item) => {
     expect(item.needs?.(store) ?? true).toBe(true)
     await item.run(store)

@@ -21,7 +21,7 @@ export const storageFacts = {
   },
   partBytes: 65_536,
   races: 1000,
-  large: true,
+  large: 'soak',
   /** Small blocks, so that little is many; and one size at which a whole body is slow to leave. */
   network: [
     { name: 'blocks of 300 kB', http: true, partBytes: 300_000, requests: REQUESTS },

@@ -12,7 +12,7 @@ export const storageFacts = {
   refused: {},
   partBytes: 2 ** 20,
   races: 1000,
-  large: true,
+  large: 'soak',
   network: [
     {
       name: 'resumable uploads',

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { sourceOf } from '@waltz/bytes'
 import { conformanceCases, largeCases, partCases, raceCases, type ConformanceCase } from '@waltz/storage/conformance'
 import { withPrefix, withRetry, type MaintainedStore, type ObjectStore } from '@waltz/storage'
-import { formsToRun, sharedServer } from '@waltz/testkit'
+import { formsToRun, sharedServer, soaking } from '@waltz/testkit'
 import { storageFacts } from '../support/facts.ts'
 import { networkOptions } from '../support/options.ts'
 import { later, PART_BYTES, radosgwStore } from '../support/radosgw.ts'
@@ -10,7 +10,12 @@ import { later, PART_BYTES, radosgwStore } from '../support/radosgw.ts'
 const radosgw = await sharedServer('radosgw')
 const { retry } = networkOptions()
 
-const cases: readonly ConformanceCase[] = [...conformanceCases, ...partCases(PART_BYTES), ...raceCases(storageFacts.races), ...largeCases]
+const cases: readonly ConformanceCase[] = [
+  ...conformanceCases,
+  ...partCases(PART_BYTES),
+  ...raceCases(storageFacts.races),
+  ...(soaking ? largeCases : []),
+]
 const listing = conformanceCases.filter(({ name }) => /list|group|delete|keys/.test(name))
 
 const kinds: readonly (readonly [name: string, cases: readonly ConformanceCase[], make: () => Promise<MaintainedStore>])[] = [

@@ -13,7 +13,7 @@ export const storageFacts = {
   /** The smallest part that S3 takes. */
   partBytes: 5 * 2 ** 20,
   races: 1000,
-  large: true,
+  large: 'soak',
   network: [
     {
       name: 'in parts of 5 MiB',

@@ -10,7 +10,7 @@ export const storageFacts = {
   refused: {},
   partBytes: 65_536,
   races: 1000,
-  large: true,
+  large: 'soak',
   network: [
     { name: 'in small parts', http: false, partBytes: 200_000, requests: undefined },
     { name: 'in parts of 6 MB', http: false, partBytes: 6_000_000, requests: undefined },

@@ -19,7 +19,7 @@ export const storageFacts = {
   refused: {},
   partBytes: 2 ** 20,
   races: 0,
-  large: true,
+  large: 'soak',
   network: [
     { name: 'whole', http: true, partBytes: undefined, requests: REQUESTS },
     { name: 'in segments', http: true, partBytes: 2 ** 20, requests: REQUESTS },

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
-import { conformanceCases, faultsOfSingleStores, networkFaultCases, type NetworkFaultCase } from '../src/conformance.ts'
-import { openHttpFixture } from './support/network-fixture.ts'
-import type { Defect } from './support/http-object-store.ts'
+import { conformanceCases, faultsOfSingleStores, networkFaultCases, type NetworkFaultCase } from '../../src/conformance.ts'
+import { openHttpFixture } from '../support/network-fixture.ts'
+import type { Defect } from '../support/http-object-store.ts'
 
 const SMALL_PARTS = 150_000
 /** Larger than what the system buffers: for slow uploads. */
