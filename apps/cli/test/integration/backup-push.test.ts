@@ -74,7 +74,7 @@ async function leftBackupMode(server: TestCluster): Promise<void> {
 describe('what the command says and exits with', () => {
   it.each([
     ['no storage at all', {}, 2, /WALG_FILE_PREFIX/],
-    ['a storage that is not available yet', { WALG_S3_PREFIX: 's3://bucket/path' }, 2, /WALG_S3_PREFIX/],
+    ['half of a key', { WALG_S3_PREFIX: 's3://bucket/path', AWS_ACCESS_KEY_ID: 'TESTKEY' }, 2, /AWS_SECRET_ACCESS_KEY/],
     ['a codec that does not exist', { WALG_COMPRESSION_METHOD: 'snappy' }, 2, /WALG_COMPRESSION_METHOD/],
     ['a cipher that is not available yet', { WALG_LIBSODIUM_KEY: 'topsecretkeytopsecretkeytopsecret' }, 2, /WALG_LIBSODIUM_KEY/],
   ])('%s', async (name, extra, code, message) => {
