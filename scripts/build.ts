@@ -92,10 +92,10 @@ async function bundle(): Promise<void> {
     splitting: true,
     format: 'esm',
     chunkNames: 'chunks/[name]-[hash]',
-    define: constants,
-    // Packages in the old module format ask for Node's own modules by require, and for their folder.
+    // Packages in the old module format ask for their folder, and for Node's own modules by require.
+    define: { ...constants, __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' },
     banner: {
-      js: "import { createRequire as waltzCreateRequire } from 'node:module'; const require = waltzCreateRequire(import.meta.url); const __dirname = import.meta.dirname;",
+      js: "import { createRequire as waltzCreateRequire } from 'node:module'; const require = waltzCreateRequire(import.meta.url);",
     },
   })
   const chunks = Object.entries(metafile.outputs).flatMap(([path, { entryPoint }]) =>
