@@ -15,7 +15,9 @@ const resolve = { conditions: ['source', 'node'] }
 const globalSetup = fileURLToPath(new URL('tools/testkit/src/servers/shared-setup.ts', root))
 
 /** Stores behind a network that fails: most of them wait most of the time, so all but one are left to the soak. */
-const soakOnly = ['azure', 'gcs', 'ssh', 'swift'].map((name) => `packages/storage-${name}/test/**/network-faults.test.ts`)
+const soakOnly = ['storage', 'storage-azure', 'storage-gcs', 'storage-ssh', 'storage-swift'].map(
+  (name) => `packages/${name}/test/**/network-faults.test.ts`,
+)
 const soaking = (process.env['WALTZ_SOAK'] ?? '') !== ''
 
 /** Tests against storage servers that do not look at the clock: two files at a time, since they wait a lot. */

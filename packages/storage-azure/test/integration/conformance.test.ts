@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { conformanceCases, largeCases, partCases, raceCases } from '@waltz/storage/conformance'
 import { withPrefix, withRetry, type ObjectStore } from '@waltz/storage'
-import { formsToRun, sharedServer, soaking } from '@waltz/testkit'
+import { formsToRun, sharedServer } from '@waltz/testkit'
 import { isFault } from '@waltz/errors'
 import { storageFacts } from '../support/facts.ts'
 import { azuriteStore, quickly } from '../support/store.ts'
@@ -56,7 +56,7 @@ describe.skipIf(azurite.missing !== undefined)(`Azure store on ${azurite.title},
     expect(item.needs?.(small) ?? true).toBe(true)
     await item.run(small)
   })
-  it.skipIf(!soaking).each(largeCases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_name, item) =>
+  it.each(formsToRun(largeCases, 0).map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_name, item) =>
     item.run(usual),
   )
 })

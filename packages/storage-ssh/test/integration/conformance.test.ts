@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { withRetry } from '@waltz/storage'
 import { conformanceCases, largeCases, partCases, raceCases } from '@waltz/storage/conformance'
-import { formsToRun, sharedServer, soaking } from '@waltz/testkit'
+import { formsToRun, sharedServer } from '@waltz/testkit'
 import { createSshStore, type SshStoreOptions } from '../../src/index.ts'
 import { storageFacts } from '../support/facts.ts'
 import { optionsFor, retry } from '../support/store-options.ts'
@@ -44,7 +44,7 @@ describe.skipIf(sshd.missing !== undefined)(`${sshd.title}, larger cases`, () =>
     expect(item.needs?.(store) ?? true).toBe(true)
     await item.run(store)
   })
-  it.skipIf(!soaking).each(largeCases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_name, item) => {
+  it.each(formsToRun(largeCases, 0).map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_name, item) => {
     await using store = createSshStore(optionsFor(sshd.server, await sshd.server.createFolder()))
     await item.run(store)
   })
