@@ -42,10 +42,14 @@ const flags = {
 } as const
 
 /**
- * Takes the arguments behind the script's name and the names of all suites.
+ * Takes the arguments behind the script's name, the names of all suites, and those that run when none is named.
  * @throws Error with one sentence for the user when they make no sense.
  */
-export function parseArguments(args: readonly string[], suiteNames: readonly string[]): BenchOptions {
+export function parseArguments(
+  args: readonly string[],
+  suiteNames: readonly string[],
+  byDefault: readonly string[] = suiteNames,
+): BenchOptions {
   const { values, positionals } = parseArgs({ args: [...args], options: flags, allowPositionals: true })
   const unknown = positionals.find((name) => !suiteNames.includes(name))
   if (unknown !== undefined) throw new Error(`there is no suite ${unknown}; the suites are ${suiteNames.join(', ')}`)
@@ -53,7 +57,7 @@ export function parseArguments(args: readonly string[], suiteNames: readonly str
   const rounds = values.rounds === undefined ? (quick ? 2 : 5) : parseCount(values.rounds)
   return {
     mode: values.help === true ? 'help' : values.list === true ? 'list' : 'run',
-    suites: suiteNames.filter((name) => positionals.length === 0 || positionals.includes(name)),
+    suites: suiteNames.filter((name) => (positionals.length === 0 ? byDefault : positionals).includes(name)),
     quick,
     rounds,
     sizes: values.sizes === undefined ? (quick ? [128 * MIB] : [GIB, 3 * GIB]) : parseSizes(values.sizes),

@@ -21,10 +21,9 @@ process.stderr.on('error', () => undefined)
 
 let options: BenchOptions | undefined
 try {
-  options = parseArguments(
-    args,
-    suites.map(({ name }) => name),
-  )
+  const named = suites.map(({ name }) => name)
+  const byDefault = suites.filter(({ onlyByName }) => onlyByName !== true).map(({ name }) => name)
+  options = parseArguments(args, named, byDefault)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\nnpm run bench -- --help\n`)
   process.exitCode = 2

@@ -181,6 +181,8 @@ export interface Cell {
 export interface Suite {
   readonly name: string
   readonly about: string
+  /** Runs only when it is named: it needs a server of its own. */
+  readonly onlyByName?: boolean
   workloads(options: BenchOptions): readonly Workload[]
 }
 

@@ -12,7 +12,7 @@ export function helpText(): string {
 Measures Waltz and its peers side by side, in interleaved rounds, and judges the targets.
 
 Suites (all of them unless some are named):
-${suites.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join('\n')}
+${suites.map(({ name, about, onlyByName }) => `  ${name.padEnd(10)} ${about}${onlyByName === true ? ' (only when named)' : ''}`).join('\n')}
 
 Flags:
   --quick            Small data, two rounds: under three minutes

@@ -10,6 +10,11 @@ describe('the command line', () => {
     expect(parse()).toMatchObject({ codecs: ['lz4', 'zstd', 'brotli', 'none'], json: undefined, markdown: undefined, write: false })
   })
 
+  test('a suite that is only run by name is left out unless it is named', () => {
+    expect(parseArguments([], ['a', 'b', 'c'], ['a', 'c']).suites).toEqual(['a', 'c'])
+    expect(parseArguments(['b'], ['a', 'b', 'c'], ['a', 'c']).suites).toEqual(['b'])
+  })
+
   test('suites keep the order of the table', () => {
     expect(parse('wal', 'backup').suites).toEqual(['backup', 'wal'])
   })

@@ -18,11 +18,6 @@ const stdout = createTextWriter(1, (error) => void (outputFailure = error))
 // A log that cannot be written, on a full disk for instance, must not end the work that it tells about.
 const stderr = createTextWriter(2, () => undefined)
 
-/** Behind what `stdout` wrote, which is synchronous. */
-function stdoutBytes(bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => process.stdout.write(bytes, (error) => (error instanceof Error ? reject(error) : resolve())))
-}
-
 let finished = false
 process.on('exit', () => {
   if (!finished) stderr('waltz: ended without a result\n')
@@ -95,7 +90,7 @@ function createIo(): CommandIo {
     hostname: hostname(),
     stdout,
     stderr,
-    stdoutBytes,
+    stdoutBytes: stdout,
     stdin: () => process.stdin,
     terminal: terminal(),
     signal: controller.signal,

@@ -13,8 +13,8 @@ export interface CommandIo {
   /** Writes text as it is; no newline is added. */
   readonly stdout: (text: string) => void
   readonly stderr: (text: string) => void
-  /** Writes bytes to standard output as they are; resolves when there is room for more. Absent where an embedding program has no use for it. */
-  readonly stdoutBytes?: (bytes: Uint8Array) => Promise<void>
+  /** Writes bytes to standard output as they are; false when nobody takes them any more. Absent where an embedding program has no use for it. */
+  readonly stdoutBytes?: (bytes: Uint8Array) => boolean
   /** Opens standard input. Absent where there is none. */
   readonly stdin?: () => AsyncIterable<Uint8Array>
   /** Whether standard error is a terminal, and how wide it is now. */

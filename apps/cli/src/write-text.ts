@@ -3,14 +3,17 @@ import { writeSync } from 'node:fs'
 const WAIT_MS = 5
 
 /**
- * A function that writes text to an open file descriptor before it returns: a Node stream would load the network code
+ * A function that writes text or bytes to an open file descriptor before it returns, and tells whether anybody still takes them: a Node stream would load the network code
  * for a pipe, and may hold lines that are lost when the process ends. A reader that is slow is waited for; one that went
  * away (`waltz backup-list | head -1`) changes nothing about the work. Any other failure is told to `onError`, once.
  */
-export function createTextWriter(descriptor: number, onError: (error: NodeJS.ErrnoException) => void): (text: string) => void {
+export function createTextWriter(
+  descriptor: number,
+  onError: (error: NodeJS.ErrnoException) => void,
+): (text: string | Uint8Array) => boolean {
   let usable = true
   return (text) => {
-    let rest = Buffer.from(text, 'utf8')
+    let rest = typeof text === 'string' ? Buffer.from(text, 'utf8') : text
     while (usable && rest.length > 0) {
       try {
         rest = rest.subarray(writeSync(descriptor, rest))
@@ -23,6 +26,7 @@ export function createTextWriter(descriptor: number, onError: (error: NodeJS.Err
         }
       }
     }
+    return usable
   }
 }
 

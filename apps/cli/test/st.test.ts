@@ -26,7 +26,7 @@ const stored = (key: string): string => readFileSync(join(root, key), 'utf8')
 beforeEach(() => {
   const chunks: Uint8Array[] = []
   io = createFakeIo({
-    stdoutBytes: async (bytes) => void chunks.push(new Uint8Array(bytes)),
+    stdoutBytes: (bytes) => chunks.push(new Uint8Array(bytes)) > 0,
     stdin: () => sourceOf('from standard input'),
     now: () => new Date(),
   })

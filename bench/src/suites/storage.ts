@@ -21,6 +21,7 @@ interface Shape {
 /** Files to and from an S3 server on this machine. */
 export const storageSuite: Suite = {
   name: 'storage',
+  onlyByName: true,
   about: 'one large file, and many of 5 MiB, to and from radosgw on loopback',
   workloads: (options) =>
     shapes(options).flatMap((shape) => (['upload', 'download'] as const).map((operation) => workload(options, shape, operation))),

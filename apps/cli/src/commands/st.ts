@@ -1,12 +1,6 @@
 import type { CommandDefinition, FlagDefinition } from '../command.ts'
+import { storageSettings as settings, targetFlag as target } from './storage-flags.ts'
 
-const target: FlagDefinition = {
-  name: 'target',
-  short: 't',
-  type: 'string',
-  valueName: 'NAME',
-  summary: 'Storage to work on: "default", the name of a failover storage, or "all"; default: default',
-}
 const glob: FlagDefinition = {
   name: 'glob',
   short: 'g',
@@ -18,8 +12,6 @@ const allVersions: FlagDefinition = {
   type: 'boolean',
   summary: 'Old versions and delete markers, too, in a storage that keeps them',
 }
-const settings = ['WALG_FILE_PREFIX', 'WALG_S3_PREFIX', 'WALG_STORAGE_PREFIX', 'WALG_FAILOVER_STORAGES']
-
 const stLs: CommandDefinition = {
   name: 'st ls',
   summary: 'List a folder of the storage',

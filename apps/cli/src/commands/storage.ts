@@ -1,13 +1,5 @@
 import type { CommandDefinition } from '../command.ts'
-
-const target = {
-  name: 'target',
-  short: 't',
-  type: 'string',
-  valueName: 'NAME',
-  summary: 'Storage to work on: "default", the name of a failover storage, or "all"; default: default',
-} as const
-const settings = ['WALG_FILE_PREFIX', 'WALG_S3_PREFIX', 'WALG_STORAGE_PREFIX', 'WALG_FAILOVER_STORAGES']
+import { storageSettings as settings, targetFlag as target } from './storage-flags.ts'
 
 const storageProbe: CommandDefinition = {
   name: 'storage probe',

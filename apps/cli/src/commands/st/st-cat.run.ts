@@ -1,5 +1,5 @@
 import { isFault } from '@waltz/errors'
-import type { ByteSource } from '@waltz/bytes'
+import { giveBack, type ByteSource } from '@waltz/bytes'
 import { expandGlob } from '@waltz/storage/tools'
 import type { Invocation } from '../../command.ts'
 import { usageFault } from '../../usage-fault.ts'
@@ -22,7 +22,10 @@ async function printObject(invocation: Invocation, { store }: TargetStorage, key
   if (write === undefined) throw usageFault('there is no standard output for bytes here')
   await using body = await store.get(key, { signal: invocation.io.signal })
   const plain = invocation.flags['decompress'] === true ? await opened(invocation, key, body) : body
-  for await (const chunk of plain) await write(chunk)
+  for await (const chunk of plain) {
+    if (!write(chunk)) break
+    giveBack(chunk)
+  }
 }
 
 /** Decompressed by the extension of its name; as it is, with a warning, where that says nothing. */

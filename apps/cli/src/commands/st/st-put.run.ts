@@ -1,11 +1,10 @@
-import { createReadStream, statSync, type Stats } from 'node:fs'
 import { resolve } from 'node:path'
-import { fromNodeStream, type ByteSource } from '@waltz/bytes'
-import { Fault } from '@waltz/errors'
+import type { ByteSource } from '@waltz/bytes'
 import { alreadyExistsFault, type ObjectStore } from '@waltz/storage'
 import { objectExists } from '@waltz/storage/tools'
 import type { Invocation } from '../../command.ts'
 import { usageFault } from '../../usage-fault.ts'
+import { localFileSource } from './local-file.ts'
 import { keyOf, onEachTarget, textFlag } from './targets.ts'
 
 /**
@@ -51,29 +50,11 @@ function inputOf({ args, flags, io }: Invocation): Input {
       command: 'st put',
       hint: 'with --read-stdin the bytes come from standard input',
     })
-  const path = resolve(io.cwd, local)
-  let found: Stats | undefined
-  try {
-    found = statSync(path)
-  } catch (cause) {
-    throw unusable(path, (cause as NodeJS.ErrnoException).code ?? 'it cannot be read', cause)
-  }
-  if (found.isDirectory()) throw unusable(path, 'it is a folder, and objects are files')
-  return {
-    destination: keyOf(destination),
-    source: () => fromNodeStream(() => createReadStream(path)),
-  }
+  const source = localFileSource(resolve(io.cwd, local))
+  return { destination: keyOf(destination), source: () => source }
 }
 
 /** For storages that cannot create on a condition: a look before, which another writer may outrun. */
 async function refuseTaken(store: ObjectStore, key: string, signal: AbortSignal): Promise<void> {
   if ((await objectExists(store, key, { signal })) !== undefined) throw alreadyExistsFault(key, store.location)
-}
-
-function unusable(path: string, why: string, cause?: unknown): Fault {
-  return new Fault('invalid', 'LOCAL_FILE_UNUSABLE', `${path} cannot be written or read: ${why}`, {
-    hint: 'name a path that this user may use',
-    context: { path },
-    cause,
-  })
 }
