@@ -119,6 +119,14 @@ describe('moving groups', () => {
     expect(await keysOf(source)).toEqual(['b.done', 'b/1'])
   })
 
+  it('asks a target that cannot refuse by itself, right before', async () => {
+    await target.put('a/2', sourceOf('its own'))
+    const plain: ObjectStore = { ...target, capabilities: { ...target.capabilities, conditionalPut: false } }
+    const outcome = await transferObjects([await groupOf('a')], options({ target: plain }))
+    expect(outcome.failures).toMatchObject([{ key: 'a/2', error: { kind: 'already-exists' } }])
+    expect(await textOf(target, 'a/2')).toBe('its own')
+  })
+
   it('deletes nothing that does not appear in the target', async () => {
     const forgetful: ObjectStore = { ...target, head: (key) => memory().head(key) }
     const outcome = await transferObjects([await groupOf('b')], options({ target: forgetful }))

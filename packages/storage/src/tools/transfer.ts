@@ -2,6 +2,7 @@ import { Fault, throwIfAborted } from '@waltz/errors'
 import { compareKeys } from '../key.ts'
 import type { CallOptions, ObjectInfo, ObjectStore } from '../object-store.ts'
 import { sleepOrAbort, type Sleep } from '../sleep.ts'
+import { alreadyExistsFault } from '../store-faults.ts'
 import { copyObject, objectExists } from './copy-object.ts'
 
 /** Objects that belong together: `last` exists in the target only when all of `data` do, and leaves the source first. */
@@ -32,7 +33,10 @@ export interface TransferOptions extends CallOptions {
   readonly target: ObjectStore
   /** Copy only: nothing is deleted from the source. */
   readonly preserve: boolean
-  /** Replace what the target has under the same name; without it the target's own object ends the group with `already-exists`. */
+  /**
+   * Replace what the target has under the same name; without it the target's own object ends the group with `already-exists`. A target
+   * without `conditionalPut` is asked right before instead, so another writer of that moment may be overwritten.
+   */
   readonly overwrite: boolean
   /**
    * Ask the target for each object first: one of the same size there counts as copied, one of another size is `conflict`. For groups
@@ -148,10 +152,14 @@ async function attempt(group: TransferGroup, info: ObjectInfo, { tally, options 
 async function copyOne(info: ObjectInfo, { options, tally }: Move): Promise<void> {
   const { source, target, overwrite, skipPresent = false, signal, observe } = options
   const call = signal === undefined ? {} : { signal }
-  const present = skipPresent && !overwrite ? await objectExists(target, info.key, call) : undefined
-  if (present !== undefined && present.size !== info.size) throw changedFault(info, present.size)
-  if (present !== undefined) return
   const onlyIfAbsent = !overwrite && target.capabilities.conditionalPut
+  // Where the target cannot refuse by itself it is asked before, which is the best that can be done there.
+  const present = !overwrite && (skipPresent || !onlyIfAbsent) ? await objectExists(target, info.key, call) : undefined
+  if (present !== undefined) {
+    if (!skipPresent) throw alreadyExistsFault(info.key, target.location)
+    if (present.size !== info.size) throw changedFault(info, present.size)
+    return
+  }
   const stored = await copyObject({ store: source, key: info.key }, { store: target, key: info.key }, { ...call, onlyIfAbsent })
   if (stored.size !== info.size) throw changedFault(info, stored.size)
   if (!options.preserve) await waitForAppearance(info, options)

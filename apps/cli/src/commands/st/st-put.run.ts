@@ -25,7 +25,12 @@ export async function runStPut(invocation: Invocation): Promise<number> {
     const body = plain ? source() : format.seal(source())
     const force = flags['force'] === true
     const guarded = !force && store.capabilities.conditionalPut
-    if (!force && !guarded) await refuseTaken(store, key, io.signal)
+    if (!force && !guarded) {
+      log.warn(
+        `storage ${name} cannot refuse a name that is taken: it is asked before, and another writer of this moment may be overwritten`,
+      )
+      await refuseTaken(store, key, io.signal)
+    }
     const info = await store.put(key, body, { signal: io.signal, ...(guarded ? { onlyIfAbsent: true } : {}) })
     log.info(`stored ${info.key} in storage ${name}: ${info.size} bytes`)
     if (invocation.json) io.stdout(`${JSON.stringify({ storage: name, key: info.key, bytes: info.size })}\n`)
