@@ -150,22 +150,26 @@ async function attempt(group: TransferGroup, info: ObjectInfo, { tally, options 
 }
 
 async function copyOne(info: ObjectInfo, { options, tally }: Move): Promise<void> {
-  const { source, target, overwrite, skipPresent = false, signal, observe } = options
+  const { source, target, overwrite, signal, observe } = options
   const call = signal === undefined ? {} : { signal }
+  if (!overwrite && (await isThere(info, options))) return
   const onlyIfAbsent = !overwrite && target.capabilities.conditionalPut
-  // Where the target cannot refuse by itself it is asked before, which is the best that can be done there.
-  const present = !overwrite && (skipPresent || !onlyIfAbsent) ? await objectExists(target, info.key, call) : undefined
-  if (present !== undefined) {
-    if (!skipPresent) throw alreadyExistsFault(info.key, target.location)
-    if (present.size !== info.size) throw changedFault(info, present.size)
-    return
-  }
   const stored = await copyObject({ store: source, key: info.key }, { store: target, key: info.key }, { ...call, onlyIfAbsent })
   if (stored.size !== info.size) throw changedFault(info, stored.size)
   if (!options.preserve) await waitForAppearance(info, options)
   tally.objects += 1
   tally.bytes += info.size
   observe?.({ kind: 'copied', key: info.key, bytes: info.size })
+}
+
+/** Whether the target has it already. A target that cannot refuse by itself is asked in any case: the best that can be done there. */
+async function isThere(info: ObjectInfo, { target, skipPresent = false, signal }: TransferOptions): Promise<boolean> {
+  if (!skipPresent && target.capabilities.conditionalPut) return false
+  const found = await objectExists(target, info.key, signal === undefined ? {} : { signal })
+  if (found === undefined) return false
+  if (!skipPresent) throw alreadyExistsFault(info.key, target.location)
+  if (found.size !== info.size) throw changedFault(info, found.size)
+  return true
 }
 
 async function waitForAppearance(info: ObjectInfo, options: TransferOptions): Promise<void> {
