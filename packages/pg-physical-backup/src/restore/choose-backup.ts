@@ -20,7 +20,7 @@ export interface ArchivedTimeline {
   /** Its ancestors and where each was left, oldest first; empty where the archive has no history file of it. */
   readonly history: readonly { readonly timeline: number; readonly switchLsn: Lsn }[]
   readonly hasHistory: boolean
-  /** The highest segment stored, and when the newest of its segments was stored. */
+  /** The highest segment stored, and the last moment at which the newest of its segments may have been stored. */
   readonly lastSegment: string | undefined
   readonly lastStoredAtMs: number | undefined
 }
