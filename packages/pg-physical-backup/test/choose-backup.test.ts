@@ -69,6 +69,15 @@ describe('chooseBackup', () => {
       )
   })
 
+  it('takes a time of storing in whole seconds for any moment of its second, because storages cut it off', () => {
+    const take = (target: string, lastStoredAtMs: number): string =>
+      chooseBackup({ target: time(target), timeline: 'latest' }, backups, { timelines: [timeline(1, [], 20, { lastStoredAtMs })] }).backup
+        .name
+    expect(take('2026-01-20 00:00:00.999Z', day(20))).toBe('c')
+    expect(() => take('2026-01-20 00:00:01Z', day(20))).toThrow(expect.objectContaining({ code: 'RECOVERY_TARGET_UNREACHABLE' }))
+    expect(() => take('2026-01-20 00:00:00.126Z', day(20) + 125)).toThrow(expect.objectContaining({ code: 'RECOVERY_TARGET_UNREACHABLE' }))
+  })
+
   it('passes increments over', () => {
     const choice = chooseBackup(
       { target: { kind: 'end' }, timeline: 'latest' },

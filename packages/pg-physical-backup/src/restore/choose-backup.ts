@@ -20,7 +20,7 @@ export interface ArchivedTimeline {
   /** Its ancestors and where each was left, oldest first; empty where the archive has no history file of it. */
   readonly history: readonly { readonly timeline: number; readonly switchLsn: Lsn }[]
   readonly hasHistory: boolean
-  /** The highest segment stored, and the last moment at which the newest of its segments may have been stored. */
+  /** The highest segment stored, and when the newest of its segments was stored. */
   readonly lastSegment: string | undefined
   readonly lastStoredAtMs: number | undefined
 }
@@ -126,7 +126,15 @@ function reasonAgainstTarget(target: RecoveryTarget, backup: BackupCandidate, ti
   if (backup.finishedAtMs * 1000 >= target.time.epochMicros) return `ended ${moment(backup.finishedAtMs)}, after the target`
   const archivedMs = lastStoredOnLine(timeline, survey)
   if (archivedMs === undefined) return 'has no archived WAL to follow'
-  return target.time.epochMicros > archivedMs * 1000 ? `is followed by WAL up to ${moment(archivedMs)} only` : undefined
+  return target.time.epochMicros > latestMomentMs(archivedMs) * 1000 ? `is followed by WAL up to ${moment(archivedMs)} only` : undefined
+}
+
+/**
+ * The last moment that a time of storing may stand for: SFTP and most HTTP headers cut it to whole seconds, and a target between that
+ * second and the true moment can be reached.
+ */
+function latestMomentMs(storedAtMs: number): number {
+  return storedAtMs % 1000 === 0 ? storedAtMs + 999 : storedAtMs
 }
 
 /**

@@ -41,7 +41,7 @@ export async function surveyArchive(reader: ArchiveReader): Promise<ArchiveSurve
     if (stored.endsWith('.history')) known.historyKey = key
     else {
       if (known.lastSegment === undefined || stored > known.lastSegment) known.lastSegment = stored
-      known.lastStoredAtMs = Math.max(known.lastStoredAtMs ?? 0, latestMomentMs(modifiedAt))
+      known.lastStoredAtMs = Math.max(known.lastStoredAtMs ?? 0, modifiedAt.getTime())
     }
   }
   const finished = [...timelines].sort(([a], [b]) => a - b).map(([timeline, known]) => finishTimeline(reader, timeline, known))
@@ -92,15 +92,6 @@ function walNameOf(stored: string, sealed: SealedFormat): string | undefined {
   if (match === null) return undefined
   const extension = match[2] ?? ''
   return extension === '' || sealed.extensions.includes(extension) ? match[1] : undefined
-}
-
-/**
- * The last moment at which an object may have been stored: SFTP and most HTTP headers tell whole seconds, cut off, and a
- * recovery target between that second and the true moment can be reached.
- */
-function latestMomentMs(modifiedAt: Date): number {
-  const ms = modifiedAt.getTime()
-  return ms % 1000 === 0 ? ms + 999 : ms
 }
 
 async function finishTimeline(reader: ArchiveReader, timeline: number, known: GrowingTimeline): Promise<ArchivedTimeline> {
