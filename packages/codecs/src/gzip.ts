@@ -15,7 +15,7 @@ export function gzip(): Codec {
     chunkBytes: CHUNK_BYTES,
     compress: () => {
       throw new Fault('unsupported', 'CODEC_READ_ONLY', 'gzip objects can be read, not written', {
-        hint: 'Choose one of lz4, zstd, brotli, none.',
+        hint: 'Choose one of lz4, zstd, brotli, lzma, none.',
       })
     },
     decompress: readGzip,

@@ -1,5 +1,5 @@
 /**
- * Compression formats behind one interface: lz4, zstd, brotli, gzip (reading) and none. The registry finds a codec by
+ * Compression formats behind one interface: lz4, zstd, brotli, lzma, none, and for reading gzip and lzo. The registry finds a codec by
  * its name in the settings or by the extension of an object, and loads its module on first use.
  */
 export type { Codec, CodecOptions, CodecRegistry } from './codec.ts'

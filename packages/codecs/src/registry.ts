@@ -11,17 +11,13 @@ interface KnownCodec {
 /** Each `open` imports its own module, so that a codec costs nothing until it is used. */
 const CODECS: readonly KnownCodec[] = [
   { name: 'lz4', extension: 'lz4', writable: true, open: async (options) => (await import('./lz4.ts')).lz4(options) },
+  { name: 'lzma', extension: 'lzma', writable: true, open: async (options) => (await import('./lzma.ts')).openLzma(options) },
   { name: 'gzip', extension: 'gz', writable: false, open: async () => (await import('./gzip.ts')).gzip() },
   { name: 'brotli', extension: 'br', writable: true, open: async (options) => (await import('./brotli.ts')).brotli(options) },
+  { name: 'lzo', extension: 'lzo', writable: false, open: async () => (await import('./lzo.ts')).lzo() },
   { name: 'zstd', extension: 'zst', writable: true, open: async (options) => (await import('./zstd.ts')).zstd(options) },
   { name: 'none', extension: '', writable: true, open: async (options) => (await import('./none.ts')).none(options) },
 ]
-
-/** Formats of WAL-G that cannot be read here yet: the name, and how to make the object readable. */
-const NOT_AVAILABLE: ReadonlyMap<string, { readonly name: string; readonly hint: string }> = new Map([
-  ['lzma', { name: 'lzma', hint: 'Recode the object, for instance with `xz --format=lzma -dc` and `lz4`.' }],
-  ['lzo', { name: 'lzo', hint: 'Recode the object, for instance with `lzop -dc` and `lz4`.' }],
-])
 
 /**
  * Every extension that an object of WAL-G can have, in the order in which WAL-G probes them (RF 8.1), readable here or
@@ -39,18 +35,11 @@ export function createCodecRegistry(): CodecRegistry {
       const writable = CODECS.filter((codec) => codec.writable).map((codec) => codec.name)
       const hint = `Choose one of ${writable.join(', ')}.`
       if (known !== undefined) throw new Fault('unsupported', 'CODEC_READ_ONLY', `${name} objects can be read, not written`, { hint })
-      if (name === 'lzma') throw new Fault('unsupported', 'CODEC_NOT_AVAILABLE', 'writing lzma is not available yet', { hint })
       throw new Fault('invalid', 'CODEC_UNKNOWN', `there is no codec named "${name}"`, { hint })
     },
     async byExtension(extension, options = {}) {
       const known = CODECS.find((codec) => codec.extension === extension)
       if (known !== undefined) return load(known, options)
-      const missing = NOT_AVAILABLE.get(extension)
-      if (missing !== undefined) {
-        throw new Fault('unsupported', 'CODEC_NOT_AVAILABLE', `reading ${missing.name} objects is not available yet`, {
-          hint: missing.hint,
-        })
-      }
       throw new Fault('unsupported', 'CODEC_UNKNOWN_EXTENSION', `no codec has the file name extension "${extension}"`, {
         hint: `Readable are ${CODECS.map((codec) => codec.extension || 'none').join(', ')}.`,
       })

@@ -15,22 +15,22 @@ describe('the registry', () => {
       ['lz4', 'lz4'],
       ['zstd', 'zst'],
       ['brotli', 'br'],
+      ['lzma', 'lzma'],
       ['none', ''],
     ] as const) {
       expect(await registry.byName(name)).toMatchObject({ name, extension })
       expect(await registry.byExtension(extension)).toMatchObject({ name, extension })
     }
     expect(await registry.byExtension('gz')).toMatchObject({ name: 'gzip', checksummed: true })
+    expect(await registry.byExtension('lzo')).toMatchObject({ name: 'lzo', checksummed: true })
   })
 
   it('lists what it reads in the order in which WAL-G probes', () => {
-    expect(registry.extensions).toEqual(['lz4', 'gz', 'br', 'zst'])
+    expect(registry.extensions).toEqual(['lz4', 'lzma', 'gz', 'br', 'lzo', 'zst'])
     expect(probedExtensions).toEqual(['lz4', 'lzma', 'gz', 'br', 'lzo', 'zst'])
   })
 
   it.each([
-    ['lzma', 'CODEC_NOT_AVAILABLE'],
-    ['lzo', 'CODEC_NOT_AVAILABLE'],
     ['xz', 'CODEC_UNKNOWN_EXTENSION'],
     ['tmp', 'CODEC_UNKNOWN_EXTENSION'],
   ])('says what is missing for .%s', async (extension, code) => {
@@ -40,7 +40,7 @@ describe('the registry', () => {
   it('says what is wrong with a name', async () => {
     await expect(registry.byName('lz5')).rejects.toMatchObject({ kind: 'invalid', code: 'CODEC_UNKNOWN' })
     await expect(registry.byName('gzip')).rejects.toMatchObject({ kind: 'unsupported', code: 'CODEC_READ_ONLY' })
-    await expect(registry.byName('lzma')).rejects.toMatchObject({ kind: 'unsupported', code: 'CODEC_NOT_AVAILABLE' })
+    await expect(registry.byName('lzo')).rejects.toMatchObject({ kind: 'unsupported', code: 'CODEC_READ_ONLY' })
     await expect(registry.byName('zstd', { level: 99 })).rejects.toMatchObject({ kind: 'invalid', code: 'CODEC_OPTION_INVALID' })
   })
 
@@ -83,7 +83,7 @@ describe('loading', () => {
     })
     return JSON.parse(stdout) as string[]
   }
-  const native = /lz4-napi|@node-rs\/xxhash/
+  const native = /lz4-napi|@node-rs\/xxhash|lzma/
   const zlib = /NativeModule zlib$/
 
   it('takes only what the codec at hand needs', async () => {

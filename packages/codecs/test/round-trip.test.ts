@@ -19,7 +19,7 @@ describe.each(Object.entries(all))('%s', (_, codec) => {
   it('returns bytes that do not shrink', async () => {
     const plain = noise(2 * block + 5)
     const packed = await collect(codec.compress(inChunks(plain, [block])))
-    expect(packed.length).toBeLessThan(plain.length + 200)
+    expect(packed.length).toBeLessThan(plain.length * (codec.name === 'lzma' ? 1.02 : 1) + 200)
     expectSame(await collect(codec.decompress(inChunks(packed, [1_000_003]))), plain)
   })
 

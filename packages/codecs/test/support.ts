@@ -2,6 +2,7 @@ import { concatBytes, type ByteSource } from '@waltz/bytes'
 import { isFault, type Fault } from '@waltz/errors'
 import { expect } from 'vitest'
 import { createCodecRegistry, type Codec } from '../src/index.ts'
+import { openLzma } from '../src/lzma.ts'
 
 export async function collect(source: ByteSource): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
@@ -65,6 +66,8 @@ export async function codecs(): Promise<Record<string, Codec>> {
     zstd: await registry.byName('zstd'),
     'zstd-1': await registry.byName('zstd', { level: 1 }),
     brotli: await registry.byName('brotli'),
+    lzma: await registry.byName('lzma'),
+    'lzma-native': await openLzma({ engine: 'lzma-native' }),
     none: await registry.byName('none'),
   }
 }

@@ -1,0 +1,92 @@
+import type { ByteSource } from '@waltz/bytes'
+
+/** Makes the output of a transform from its input, both Web streams. */
+export type WebTransform = (input: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>
+
+/** Chunks that the transform may take while nobody waits for its output. */
+const CHUNKS_AHEAD = 4
+
+/**
+ * Runs a source through a Web transform that reads its input as fast as it comes, whatever becomes of its output: it gets input only
+ * while the consumer waits, and a few chunks more. An error of the source wins over the error it causes in the transform; the source is
+ * closed at the end, whatever the end is.
+ */
+export async function* throughWebTransform(source: ByteSource, transform: WebTransform): AsyncGenerator<Uint8Array, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]()
+  let sourceFailure: { readonly error: unknown } | undefined
+  let sourceEnded = false
+  const gate = createGate()
+  const input = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        if (!(await gate.pass())) return controller.close()
+        try {
+          const next = await iterator.next()
+          sourceEnded = next.done === true
+          if (next.done === true) controller.close()
+          else controller.enqueue(next.value)
+        } catch (error) {
+          sourceEnded = true
+          sourceFailure = { error }
+          controller.error(error)
+        }
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  const reader = transform(input).getReader()
+  try {
+    for (;;) {
+      gate.open()
+      const { done, value } = await reader.read()
+      gate.close()
+      if (done) break
+      if (value.length > 0) yield value
+    }
+  } catch (error) {
+    throw sourceFailure === undefined ? error : sourceFailure.error
+  } finally {
+    gate.end()
+    await reader.cancel().catch(() => undefined) // what it fails with was reported by read, or nobody wants it any more
+    if (!sourceEnded) await iterator.return?.()
+  }
+  if (sourceFailure !== undefined) throw (sourceFailure as { readonly error: unknown }).error
+}
+
+interface Gate {
+  /** Resolves when the next chunk may go through; false when none will any more. */
+  pass(): Promise<boolean>
+  open(): void
+  close(): void
+  end(): void
+}
+
+function createGate(): Gate {
+  let isOpen = false
+  let ended = false
+  let ahead = CHUNKS_AHEAD
+  let waiting: (() => void) | undefined
+  const wake = (): void => {
+    waiting?.()
+    waiting = undefined
+  }
+  return {
+    async pass() {
+      while (!isOpen && !ended && ahead === 0) await new Promise<void>((resolve) => (waiting = resolve))
+      if (!isOpen && ahead > 0) ahead -= 1
+      return !ended
+    },
+    open() {
+      isOpen = true
+      ahead = CHUNKS_AHEAD
+      wake()
+    },
+    close() {
+      isOpen = false
+    },
+    end() {
+      ended = true
+      wake()
+    },
+  }
+}
