@@ -21,6 +21,7 @@ const FLAG = {
 } as const
 /** From this version on the header has the version needed, a level and more of the time. */
 const VERSION_WITH_LEVEL = 0x0940
+const OLDEST_VERSION = 0x0900
 /** The newest that is known; a file that needs a newer one has something unknown in it. */
 const NEWEST_VERSION = 0x1040
 /** LZO1X-1, LZO1X-1(15) and LZO1X-999, which one decoder reads. */
@@ -56,8 +57,31 @@ async function hasFile(cursor: ByteCursor, filesBefore: number): Promise<boolean
   throw damagedFault({ codec: 'lzo', offset }, 'this is not an lzop file')
 }
 
+/** What the header says that matters here. */
+interface LzoHeader {
+  readonly needed: number
+  readonly method: number
+  readonly flags: number
+}
+
 /** The header without its magic: checks it and gives the flags. */
 async function readHeader(cursor: ByteCursor): Promise<number> {
+  const place = { codec: 'lzo', offset: cursor.offset }
+  const header = await parseHeader(cursor)
+  const why = unreadable(header)
+  if (why !== undefined) throw unsupportedFormatFault(place, why)
+  if ((header.flags & FLAG.extraField) !== 0) await readExtraField(cursor, header.flags)
+  return header.flags
+}
+
+function unreadable({ needed, method, flags }: LzoHeader): string | undefined {
+  if (needed > NEWEST_VERSION) return `needs lzop 0x${needed.toString(16)}`
+  if (!METHODS.includes(method)) return `uses the unknown method ${method}`
+  if ((flags & FLAG.filter) !== 0) return 'uses a filter'
+  return (flags & FLAG.multipart) === 0 ? undefined : 'is one of several parts'
+}
+
+async function parseHeader(cursor: ByteCursor): Promise<LzoHeader> {
   const place = { codec: 'lzo', offset: cursor.offset }
   const parts: Uint8Array[] = []
   const take = async (count: number): Promise<DataView> => {
@@ -66,7 +90,7 @@ async function readHeader(cursor: ByteCursor): Promise<number> {
     return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   }
   const version = (await take(4)).getUint16(0)
-  if (version < 0x0900) throw damagedFault(place, `the header has the impossible version 0x${version.toString(16)}`)
+  if (version < OLDEST_VERSION) throw damagedFault(place, `the header has the impossible version 0x${version.toString(16)}`)
   const withLevel = version >= VERSION_WITH_LEVEL
   const needed = withLevel ? (await take(2)).getUint16(0) : version
   const method = (await take(withLevel ? 2 : 1)).getUint8(0)
@@ -74,15 +98,14 @@ async function readHeader(cursor: ByteCursor): Promise<number> {
   if ((flags & FLAG.filter) !== 0) await take(4)
   await take(withLevel ? 12 : 8) // mode and time of the file
   await take((await take(1)).getUint8(0)) // its name
-  const header = Buffer.concat(parts)
-  const sum = (flags & FLAG.crcOfHeader) !== 0 ? crc32(header) : adler32(header)
-  if ((await uint32(cursor, 'the checksum of the header')) !== sum) throw damagedFault(place, 'the header does not match its checksum')
-  if (needed > NEWEST_VERSION) throw unsupportedFormatFault(place, `needs lzop 0x${needed.toString(16)}`)
-  if (!METHODS.includes(method)) throw unsupportedFormatFault(place, `uses the unknown method ${method}`)
-  if ((flags & FLAG.filter) !== 0) throw unsupportedFormatFault(place, 'uses a filter')
-  if ((flags & FLAG.multipart) !== 0) throw unsupportedFormatFault(place, 'is one of several parts')
-  if ((flags & FLAG.extraField) !== 0) await readExtraField(cursor, flags)
-  return flags
+  if ((await uint32(cursor, 'the checksum of the header')) !== sumOf(Buffer.concat(parts), flags))
+    throw damagedFault(place, 'the header does not match its checksum')
+  return { needed, method, flags }
+}
+
+/** The checksum of parts of the header. */
+function sumOf(bytes: Uint8Array, flags: number): number {
+  return (flags & FLAG.crcOfHeader) === 0 ? adler32(bytes) : crc32(bytes)
 }
 
 async function readExtraField(cursor: ByteCursor, flags: number): Promise<void> {
@@ -91,8 +114,7 @@ async function readExtraField(cursor: ByteCursor, flags: number): Promise<void> 
   const bytes = new DataView(length.buffer, length.byteOffset).getUint32(0)
   if (bytes > MOST_EXTRA_BYTES) throw damagedFault(place, `an extra field of ${bytes} bytes`)
   const whole = Buffer.concat([length, await exactly(cursor, bytes, 'an extra field')])
-  const sum = (flags & FLAG.crcOfHeader) !== 0 ? crc32(whole) : adler32(whole)
-  if ((await uint32(cursor, 'the checksum of an extra field')) !== sum)
+  if ((await uint32(cursor, 'the checksum of an extra field')) !== sumOf(whole, flags))
     throw damagedFault(place, 'an extra field does not match its checksum')
 }
 

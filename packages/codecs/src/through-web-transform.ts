@@ -50,7 +50,7 @@ export async function* throughWebTransform(source: ByteSource, transform: WebTra
     await reader.cancel().catch(() => undefined) // what it fails with was reported by read, or nobody wants it any more
     if (!sourceEnded) await iterator.return?.()
   }
-  if (sourceFailure !== undefined) throw (sourceFailure as { readonly error: unknown }).error
+  if (sourceFailure !== undefined) throw sourceFailure.error
 }
 
 interface Gate {
@@ -62,9 +62,7 @@ interface Gate {
 }
 
 function createGate(): Gate {
-  let isOpen = false
-  let ended = false
-  let ahead = CHUNKS_AHEAD
+  const state = { open: false, ended: false, ahead: CHUNKS_AHEAD }
   let waiting: (() => void) | undefined
   const wake = (): void => {
     waiting?.()
@@ -72,20 +70,20 @@ function createGate(): Gate {
   }
   return {
     async pass() {
-      while (!isOpen && !ended && ahead === 0) await new Promise<void>((resolve) => (waiting = resolve))
-      if (!isOpen && ahead > 0) ahead -= 1
-      return !ended
+      while (!state.open && !state.ended && state.ahead === 0) await new Promise<void>((resolve) => (waiting = resolve))
+      if (!state.open) state.ahead -= 1
+      return !state.ended
     },
     open() {
-      isOpen = true
-      ahead = CHUNKS_AHEAD
+      state.open = true
+      state.ahead = CHUNKS_AHEAD
       wake()
     },
     close() {
-      isOpen = false
+      state.open = false
     },
     end() {
-      ended = true
+      state.ended = true
       wake()
     },
   }
