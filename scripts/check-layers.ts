@@ -12,7 +12,7 @@ import { layerProblems, type LayerTable } from './layers/rules.ts'
 export const layers: LayerTable = [
   ['errors'],
   ['bytes', 'network', 'pg-structures', 'settings'],
-  ['storage', 'codecs', 'tar'],
+  ['storage', 'codecs', 'crypto', 'tar'],
   ['storage-file', 'storage-s3', 'storage-gcs', 'storage-azure', 'storage-swift', 'storage-ssh', 'repository'],
   ['wal-archive', 'pg-physical-backup'],
   ['backup-kit'],

@@ -18,8 +18,12 @@ export const faultCodes: FaultCodeTable = {
     'Another process works on the same backup right now. Wait for it, or, when it is dead, wait until its lease runs out and run the command again.',
   LEASE_LOST: 'Another process took over the lease because it was not renewed in time. Nothing was announced; run the command again.',
   NAME_NOT_UNICODE: 'A name cannot be written to JSON because it is not Unicode text. Rename the file or leave it out.',
+  OBJECT_ENCRYPTED:
+    'An object is encrypted and no key is configured. Configure the key it was written with; the message says which kind it is.',
   OBJECT_EXTENSION_UNKNOWN:
     'The name of a stored object ends in an extension that no codec of this version reads. Use a version that does, or check what the object is.',
+  OBJECT_MISNAMED:
+    'An object is compressed in another way than its extension says. Somebody renamed it or stored it under a wrong name; give a copy the right one.',
   RECORD_VERSION_UNSUPPORTED: 'An object was written by a newer version of Waltz. Use that version or a later one.',
   SENTINEL_INCONSISTENT: 'A sentinel names a parent backup but lacks the other fields of an increment. It was damaged or edited.',
   TABLESPACE_SPEC_INVALID:

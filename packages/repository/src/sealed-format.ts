@@ -1,17 +1,16 @@
 import { coalesce, type ByteSource } from '@waltz/bytes'
 import type { Codec, CodecRegistry } from '@waltz/codecs'
-import { Fault } from '@waltz/errors'
+import type { Cipher } from '@waltz/crypto'
+import { Fault, isFault } from '@waltz/errors'
+import { checkFraming } from './check-framing.ts'
 
-/** A cipher, already holding its key. The seam for `@waltz/crypto`; repository code only passes bytes through it. */
-export interface SealingCipher {
-  readonly scheme: string
-  encrypt(source: ByteSource): ByteSource
-  /** Yields only authenticated bytes. */
-  decrypt(source: ByteSource): ByteSource
-}
+/** What sealing needs of a cipher of `@waltz/crypto`. */
+export type SealingCipher = Pick<Cipher, 'scheme' | 'encrypt' | 'decrypt'>
 
 /** Compress, then encrypt; and back. Stored names tell which codec was used; the cipher is a property of the repository. */
 export interface SealedFormat {
+  /** The scheme that new objects are encrypted with; undefined when they are not. */
+  readonly encryption: string | undefined
   /** The extension of new objects, without the dot; empty for no compression. */
   readonly extension: string
   /** The chunk size, in bytes, that `seal` takes without copying. */
@@ -24,7 +23,9 @@ export interface SealedFormat {
   seal(source: ByteSource): ByteSource
   /**
    * Picks the codec from the last extension of the stored name; `.tar`, a trailing dot or no known extension of a WAL name means none.
-   * Rejects with `unsupported` `OBJECT_EXTENSION_UNKNOWN` for any other extension.
+   * Rejects with `unsupported` `OBJECT_EXTENSION_UNKNOWN` for any other extension. The source it gives fails with `invalid`
+   * `OBJECT_ENCRYPTED` and `corrupt` `OBJECT_MISNAMED` for an object that begins otherwise than its name and the configured key say, and
+   * with the faults of the cipher and the codec, which name the object.
    */
   open(storedName: string, source: ByteSource): Promise<ByteSource>
   /** Whether `open` of this stored name detects damage by itself (a checksummed codec, or a cipher). Rejects like `open`. */
@@ -58,6 +59,7 @@ export function createSealedFormat({ codec, registry, cipher }: SealedFormatOpti
     })
   }
   return {
+    encryption: cipher?.scheme,
     extension: codec.extension,
     chunkBytes: codec.chunkBytes,
     extensions: registry.extensions,
@@ -68,12 +70,34 @@ export function createSealedFormat({ codec, registry, cipher }: SealedFormatOpti
     },
     open: async (storedName, source) => {
       const stored = await codecOf(storedName)
-      const compressed = cipher === undefined ? source : cipher.decrypt(source)
-      return stored === undefined ? compressed : stored.decompress(compressed)
+      const opened = cipher === undefined ? source : cipher.decrypt(source)
+      const compressed = checkFraming(opened, { storedName, extension: stored?.extension ?? '', decrypted: cipher !== undefined })
+      return namingObject(storedName, stored === undefined ? compressed : stored.decompress(compressed))
     },
     detectsDamage: async (storedName) => {
       const stored = await codecOf(storedName)
       return cipher !== undefined || stored?.checksummed === true
     },
   }
+}
+
+/** The same bytes, with faults of what they came through that name the object. */
+async function* namingObject(storedName: string, source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* source
+  } catch (error) {
+    throw nameObject(storedName, error)
+  }
+}
+
+/** Faults that say an object's key already are those of the storage, or of this package. */
+function nameObject(storedName: string, error: unknown): unknown {
+  if (!isFault(error) || !/^(?:CODEC|CRYPTO)_/.test(error.code) || 'key' in error.context) return error
+  const { kind, code, message, hint, context, cause, retryable } = error
+  return new Fault(kind, code, `${storedName}: ${message}`, {
+    ...(hint !== undefined && { hint }),
+    context: { ...context, key: storedName },
+    cause,
+    retryable,
+  })
 }

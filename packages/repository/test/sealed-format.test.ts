@@ -36,7 +36,7 @@ const registry: CodecRegistry = {
     throw new Fault('unsupported', 'TEST', extension)
   },
 }
-const cipher: SealingCipher = { scheme: 'test', encrypt: (source) => flip(source, 0x80), decrypt: (source) => flip(source, 0x80) }
+const cipher: SealingCipher = { scheme: 'libsodium', encrypt: (source) => flip(source, 0x80), decrypt: (source) => flip(source, 0x80) }
 const text = async (source: ByteSource): Promise<string> => new TextDecoder().decode(await readAll(source, 1e6))
 const bytes = async (source: ByteSource): Promise<Uint8Array> => await readAll(source, 1e6)
 
@@ -60,7 +60,7 @@ describe('createSealedFormat', () => {
       decompress: (source) => replace(source, 'b', 'a'),
     }
     const order: SealingCipher = {
-      scheme: 'x',
+      scheme: 'libsodium',
       encrypt: (source) => replace(source, 'b', 'c'),
       decrypt: (source) => replace(source, 'c', 'b'),
     }
