@@ -45,6 +45,18 @@ export async function* checkFraming(source: ByteSource, object: FramedObject): A
   if (head.length > 0) yield head
 }
 
+/**
+ * Whether an object is encrypted, by its name and first `framingHeadBytes` bytes. An object whose extension has a mark that its beginning
+ * lacks counts as encrypted, because libsodium's objects have none.
+ */
+export function looksEncrypted(storedName: string, head: Uint8Array): boolean {
+  const named = FRAMING_OF.get(storedName.slice(storedName.lastIndexOf('.') + 1))
+  const found = recognizeFraming(head)
+  if (isPlainFraming(found)) return false
+  if (found === undefined) return named !== undefined && head.length > 0
+  return named !== undefined || UNMISTAKABLE.has(found)
+}
+
 function judge(head: Uint8Array, { storedName, extension, decrypted }: FramedObject): void {
   const found = recognizeFraming(head.subarray(0, framingHeadBytes))
   const named = FRAMING_OF.get(extension)

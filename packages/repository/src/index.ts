@@ -63,6 +63,7 @@ export type {
 } from './files-metadata.ts'
 export { encodeFilesMetadata } from './files-metadata-writer.ts'
 export { readFilesMetadata, type ReadFilesMetadataOptions } from './files-metadata-reader.ts'
+export { looksEncrypted } from './check-framing.ts'
 export { createSealedFormat, type SealedFormat, type SealedFormatOptions, type SealingCipher } from './sealed-format.ts'
 export {
   createBackupCatalog,

@@ -61,12 +61,23 @@ describe('manifest', () => {
 })
 
 describe('cluster identity', () => {
-  const identity = { systemIdentifier: 18446744073709551615n as SystemIdentifier, createdAt: '2026-03-01T10:00:00.000Z', tool }
+  const identity = {
+    systemIdentifier: 18446744073709551615n as SystemIdentifier,
+    createdAt: '2026-03-01T10:00:00.000Z',
+    tool,
+    encrypted: false,
+  }
 
   it('round trips, with the identifier safe from rounding', () => {
     const bytes = encodeClusterIdentity(identity)
     expect(new TextDecoder().decode(bytes)).toContain('"systemIdentifier":"18446744073709551615"')
     expect(decodeClusterIdentity(bytes, { origin })).toEqual(identity)
+  })
+
+  it('says whether encrypted objects are stored, and leaves the member out where they are not', () => {
+    const noted = encodeClusterIdentity({ ...identity, encrypted: true })
+    expect(decodeClusterIdentity(noted, { origin }).encrypted).toBe(true)
+    expect(new TextDecoder().decode(encodeClusterIdentity(identity))).not.toContain('encrypted')
   })
 
   it.each([

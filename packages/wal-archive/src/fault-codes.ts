@@ -4,6 +4,8 @@ import type { FaultCodeTable } from '@waltz/errors'
 export const faultCodes: FaultCodeTable = {
   WAL_ARCHIVE_EMPTY:
     'The place that the settings name holds no archived WAL at all, so nothing can be concluded from a missing file. Check the storage prefix (WALG_FILE_PREFIX, WALG_STORAGE_PREFIX) in the environment of the server.',
+  WAL_ARCHIVE_ENCRYPTED:
+    'The archive holds encrypted objects and no key is configured, so a new object would lie there as it is. Configure the key; nothing was stored.',
   WAL_ARCHIVE_FOREIGN:
     'The place that the settings name belongs to another cluster: its system identifier differs. Check the storage prefix; give every cluster, also one made by pg_upgrade or initdb, a prefix of its own.',
   WAL_CONFLICT:

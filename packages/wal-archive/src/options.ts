@@ -9,6 +9,11 @@ export interface WalArchiveOptions {
   readonly format: SealedFormat
   /** What a push does when the name is stored with other bytes: fail, or overwrite as WAL-G does. A `.history` is never overwritten. */
   readonly whenStored: 'refuse' | 'replace'
+  /**
+   * What a push without a cipher does when the archive holds encrypted objects; `refuse` when absent, because a forgotten key setting
+   * must not lay bare what was meant to be secret.
+   */
+  readonly plaintextAmongEncrypted?: 'refuse' | 'allow'
   /** Loads a fast CRC-32C; called only for segments whose stored form cannot detect damage by itself. See `loadCrc32c`. */
   readonly crc32c: () => Promise<Crc32c>
   /** Resolves after `ms`, or rejects with the signal's fault. */
@@ -39,6 +44,10 @@ export type WalArchiveEvent =
       readonly systemIdentifier: SystemIdentifier
       readonly evidence: 'empty' | 'segment' | 'sentinel' | 'unreadable'
     }
+  /** The archive was noted to hold encrypted objects from now on. */
+  | { readonly type: 'encryption-noted' }
+  /** An unencrypted object is stored beside encrypted ones, because the options allow it. */
+  | { readonly type: 'plaintext-among-encrypted' }
   /** A stored object was replaced because the settings ask for WAL-G's overwriting. */
   | { readonly type: 'replaced'; readonly name: string; readonly storedName: string }
   /** A file is missing although it should be there; it is looked for again after `waitMs`. */

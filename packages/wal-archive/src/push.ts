@@ -44,7 +44,7 @@ export async function pushWal(context: ArchiveContext, name: string, body: WalBo
   const attempts = context.pushAttempts ?? DEFAULT_ATTEMPTS
   for (let attempt = 1; ; attempt += 1) {
     try {
-      if (own !== undefined) await claimArchive(context, own, signal)
+      await claimArchive(context, own, signal)
       return await storeUnlessStored(context, push)
     } catch (error) {
       // A failed put may have been stored after all: the next attempt finds and compares it.

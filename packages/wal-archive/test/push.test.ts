@@ -207,7 +207,7 @@ describe('fences of the archive', () => {
 
   it('says so when older content could not be compared', async () => {
     const { archive, store, events } = await openTestArchive()
-    await putRaw(store, `wal_005/${ONE}.lzma`, 'unreadable here')
+    await putRaw(store, `wal_005/${ONE}.br`, 'unreadable here')
     await push(archive, nameOf(2), makeWal({ first: 2 })[0])
     expect(events).toContainEqual({ type: 'identity-created', systemIdentifier: SYSTEM, evidence: 'unreadable' })
   })

@@ -2,7 +2,7 @@ import { readAll, sourceOf } from '@waltz/bytes'
 import { createCodecRegistry } from '@waltz/codecs'
 import { isFault, type Fault } from '@waltz/errors'
 import type { SystemIdentifier } from '@waltz/pg-structures'
-import { createSealedFormat } from '@waltz/repository'
+import { createSealedFormat, type SealingCipher } from '@waltz/repository'
 import type { ObjectStore } from '@waltz/storage'
 import { createMemoryStore } from '@waltz/storage/memory'
 import { createWalArchive, loadCrc32c, type WalArchive, type WalArchiveEvent, type WalArchiveOptions } from '../../src/index.ts'
@@ -16,6 +16,7 @@ export interface TestArchive {
 
 export interface TestArchiveOptions extends Partial<Omit<WalArchiveOptions, 'format'>> {
   readonly codec?: string
+  readonly cipher?: SealingCipher
   /** Called during each sleep, so that a test can change the world while the archive waits. */
   readonly whileAsleep?: () => Promise<void>
 }
@@ -24,9 +25,9 @@ export const memoryStore = (): ObjectStore => createMemoryStore({ now: () => new
 
 /** An archive in memory whose sleeps pass at once. */
 export async function openTestArchive(options: TestArchiveOptions = {}): Promise<TestArchive> {
-  const { codec = 'lz4', store = memoryStore(), whileAsleep, ...rest } = options
+  const { codec = 'lz4', cipher, store = memoryStore(), whileAsleep, ...rest } = options
   const registry = createCodecRegistry()
-  const format = createSealedFormat({ codec: await registry.byName(codec), registry })
+  const format = createSealedFormat({ codec: await registry.byName(codec), registry, cipher })
   const events: WalArchiveEvent[] = []
   const sleeps: number[] = []
   const archive = createWalArchive({
