@@ -15,8 +15,11 @@ const AMBIENT: readonly (readonly [RegExp, string])[] = [
   [/(?<![\w$.])globalThis\s*(?:\.|\[)/g, 'globalThis'],
 ]
 
-/** The one library file that may draw random numbers (docs/decisions/0005). */
-const RANDOM = { file: 'packages/backup-kit/src/random.ts', what: 'Math.random' }
+/** The library files that may draw random numbers, and which (docs/decisions/0005). */
+const RANDOM: ReadonlyMap<string, string> = new Map([
+  ['packages/backup-kit/src/random.ts', 'Math.random'],
+  ['packages/crypto/src/random.ts', 'random values'],
+])
 
 const MODULES = new Set(['node:process', 'node:console', 'node:perf_hooks'])
 
@@ -29,7 +32,7 @@ export function ambientProblems(members: readonly Member[]): readonly string[] {
 
 function moduleProblems({ path, scanned }: SourceModule): readonly string[] {
   const lineOf = (offset: number): number => scanned.code.slice(0, offset).split('\n').length
-  const problems = AMBIENT.filter(([, what]) => path !== RANDOM.file || what !== RANDOM.what).flatMap(([pattern, what]) =>
+  const problems = AMBIENT.filter(([, what]) => RANDOM.get(path) !== what).flatMap(([pattern, what]) =>
     [...scanned.code.matchAll(pattern)].map(({ index }) => `${path}:${lineOf(index)}: uses ${what}; take it as a parameter`),
   )
   const imports = scanned.texts.filter(({ value }) => MODULES.has(value))
