@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { defineProject, type TestProjectConfiguration } from 'vitest/config'
+import { defineProject, type TestProjectConfiguration, type UserWorkspaceConfig } from 'vitest/config'
 
 const root = new URL('.', import.meta.url)
 const members = ['packages', 'apps', 'tools']
@@ -14,48 +14,53 @@ const resolve = { conditions: ['source', 'node'] }
 /** Lets test files share storage servers; does next to nothing until one is asked for. */
 const globalSetup = fileURLToPath(new URL('tools/testkit/src/servers/shared-setup.ts', root))
 
-/** Stores behind a network that fails: most of them wait most of the time, so all but one are left to the soak. */
-const soakOnly = ['storage', 'storage-azure', 'storage-gcs', 'storage-ssh', 'storage-swift'].map(
-  (name) => `packages/${name}/test/**/network-faults.test.ts`,
-)
-const soaking = (process.env['WALTZ_SOAK'] ?? '') !== ''
+/** Stores behind a network that fails: they wait most of the time, many cases of a file at once. */
+const faults = ['packages/storage*/test/**/network-faults.test.ts']
 
-/** Tests against storage servers that do not look at the clock: two files at a time, since they wait a lot. */
+/** Tests against storage servers that do not look at the clock, and wait a lot. */
 const storage = [
   'packages/storage-*/test/integration/!(network-faults).test.ts',
   'apps/cli/test/integration/storages-*.test.ts',
   'tools/package-tests/test/integration/standalone.test.ts',
 ]
 
-const named = (name: string, include: readonly string[], extra: object = {}): TestProjectConfiguration =>
+/** Tests that look at the clock: one at a time, alone. */
+const alone = [
+  'apps/cli/test/integration/{backup-push-server,never-promotes,shipped-command}.test.ts',
+  'packages/backup-kit/test/integration/open-sql-connection.test.ts',
+  'tools/testkit/test/integration/{cluster,servers}.test.ts',
+]
+
+const named = (name: string, include: readonly string[], { exclude = [], ...extra }: Extra): TestProjectConfiguration =>
   defineProject({
     resolve,
     ssr: { resolve },
-    test: { name, include: [...include], exclude: ['**/node_modules/**', ...(soaking ? [] : soakOnly)], globalSetup, ...extra },
+    test: { name, include: [...include], exclude: ['**/node_modules/**', ...exclude], globalSetup, ...extra },
   })
 
-const project = (name: string, folder: string, extra: object = {}): TestProjectConfiguration =>
-  named(
-    name,
-    members.map((member) => `${member}/test/${folder}*.test.ts`),
-    extra,
-  )
+const inFolder = (folder: string): readonly string[] => members.map((member) => `${member}/test/${folder}*.test.ts`)
+
+type Extra = NonNullable<UserWorkspaceConfig['test']>
+
+/** So many files of a project at a time, whatever the machine; those of the next turn begin when all of them have ended. */
+const atOnce = (maxWorkers: number, groupOrder: number): Extra => ({ maxWorkers, sequence: { groupOrder } })
+/** The files of all such projects one after the other, at the very end. */
+const oneByOne: Extra = { fileParallelism: false }
+const patient: Extra = { testTimeout: 180_000, hookTimeout: 180_000 }
 
 /**
- * One project per kind of test. `unit` touches no server; `integration` starts real ones; `interop` reads what other
- * programs wrote; `drill` plays whole journeys; `storage` runs against storage servers. Other server tests run one file at a time: they share two cores.
+ * One project per kind of test. `unit` touches no server; `interop` reads what other programs wrote; `storage` runs against storage
+ * servers, `integration` against PostgreSQL and as processes, `alone` the same with an eye on the clock; `faults` are stores behind
+ * networks that fail; `drill` plays whole journeys. All of it is made for two cores.
  */
 const projects: TestProjectConfiguration[] = [
-  project('unit', '{,push/}'),
-  project('interop', 'interop/', { testTimeout: 60_000 }),
-  named('storage', storage, { testTimeout: 180_000, hookTimeout: 180_000 }),
-  project('integration', 'integration/', {
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
-    fileParallelism: false,
-    exclude: ['**/node_modules/**', ...storage, ...(soaking ? [] : soakOnly)],
-  }),
-  project('drill', 'drill/', { testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: false }),
+  named('unit', inFolder('{,push/}'), { ...atOnce(2, 1), exclude: faults }),
+  named('interop', inFolder('interop/'), { ...atOnce(2, 1), testTimeout: 60_000 }),
+  named('storage', storage, { ...atOnce(3, 2), ...patient }),
+  named('integration', inFolder('integration/'), { ...atOnce(2, 3), ...patient, exclude: [...storage, ...faults, ...alone] }),
+  named('alone', alone, { ...oneByOne, ...patient }),
+  named('faults', faults, { ...oneByOne, maxConcurrency: 10, hookTimeout: 180_000 }),
+  named('drill', inFolder('drill/'), { ...oneByOne, testTimeout: 300_000, hookTimeout: 300_000 }),
 ]
 
 export default projects

@@ -35,6 +35,14 @@ const native: Readonly<Record<string, string>> = {
   '@node-rs/crc32': 'packages/wal-archive',
 }
 
+/** Packages that find their native code themselves, each with the workspace package that declares it; no run loads them without need. */
+const selfLoading: Readonly<Record<string, string>> = {
+  '@napi-rs/lzma': 'packages/codecs',
+  'sodium-native': 'packages/crypto',
+}
+/** What their users can do without: ssh2 has slower code of its own, and these codecs are second engines. */
+const optional = ['pg-native', 'cpu-features', 'brotli-wasm', 'lzma-native']
+
 const { version } = JSON.parse(readFileSync(join(root, 'apps/cli/package.json'), 'utf8')) as { version: string }
 const shared = {
   bundle: true,
@@ -43,8 +51,7 @@ const shared = {
   conditions: ['source'],
   // Modules of the present form where a package has both: their names can be imported one by one, and what nobody asks for stays out.
   mainFields: ['module', 'main'],
-  // What their users can do without: ssh2 has slower code of its own.
-  external: [...Object.keys(native), 'pg-native', 'cpu-features', '*.node'],
+  external: [...Object.keys(native), ...Object.keys(selfLoading), ...optional, '*.node'],
   minifySyntax: true,
   legalComments: 'none',
   metafile: true,
@@ -61,6 +68,8 @@ const neededByWal = [
   'packages/backup-kit/src/index.ts',
   'packages/codecs/src/lz4.ts',
   'packages/storage-file/src/index.ts',
+  'packages/backup-kit/src/open-s3.ts',
+  'packages/storage-s3/src/index.ts',
 ]
 
 const making = `${target}.making-${process.pid}`
@@ -69,6 +78,7 @@ mkdirSync(making, { recursive: true })
 try {
   await bundle()
   for (const [name, owner] of Object.entries(native)) copyNative(name, join(root, owner))
+  for (const [name, owner] of Object.entries(selfLoading)) copyWhole(name, join(root, owner))
   cpSync(join(root, 'apps/cli/launcher/waltz'), join(making, 'waltz'))
   cpSync(join(root, 'apps/cli/launcher/launch.cjs'), join(making, 'lib/launch.cjs'))
   warmUp()
@@ -116,6 +126,8 @@ async function bundleWal(chunks: ReadonlyMap<string, string>): Promise<void> {
     entryPoints: ['apps/cli/src/bin.ts'],
     outfile: join(making, 'lib/wal.cjs'),
     format: 'cjs',
+    // The chunks are loaded by require: Node warns of the other way out of a compiled script, on the standard error of every run.
+    supported: { 'dynamic-import': false },
     define: { ...constants, 'import.meta.dirname': '__dirname' },
     plugins: [
       {
@@ -194,6 +206,27 @@ function copyNative(name: string, from: string): void {
   // The second line is for Node's search for the names that a module may import; it does not run.
   const lines = [`process.dlopen(module, __dirname + '/${path}')`, `0 && (module.exports = { ${exported.join(', ')} })`]
   writeFileSync(join(target, 'index.js'), `${lines.join('\n')}\n`)
+}
+
+/** Copies a package as it is, and what it depends on and was installed, but for the native code of other machines. */
+function copyWhole(name: string, from: string): void {
+  const source = locate(name, from)
+  const target = join(making, 'node_modules', name)
+  if (source === undefined || existsSync(target)) return
+  const others = new RegExp(`^prebuilds/(?!${process.platform}-${process.arch}(?:/|$))`)
+  cpSync(source, target, {
+    recursive: true,
+    dereference: true,
+    filter: (path) => {
+      const inside = relative(source, path)
+      return !others.test(inside) && inside !== 'node_modules'
+    },
+  })
+  const { dependencies = {}, optionalDependencies = {} } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as {
+    readonly dependencies?: Readonly<Record<string, string>>
+    readonly optionalDependencies?: Readonly<Record<string, string>>
+  }
+  for (const dependency of Object.keys({ ...dependencies, ...optionalDependencies })) copyWhole(dependency, source)
 }
 
 function locate(name: string, from: string): string | undefined {

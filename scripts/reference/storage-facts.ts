@@ -1,19 +1,11 @@
 import type { StoreCapabilities } from '../../packages/storage/src/index.ts'
-import type { RequestLines } from '../../packages/storage/src/conformance.ts'
 import { storageFacts as azure } from '../../packages/storage-azure/test/support/facts.ts'
 import { storageFacts as file } from '../../packages/storage-file/test/support/facts.ts'
 import { storageFacts as gcs } from '../../packages/storage-gcs/test/support/facts.ts'
 import { storageFacts as s3 } from '../../packages/storage-s3/test/support/facts.ts'
 import { storageFacts as ssh } from '../../packages/storage-ssh/test/support/facts.ts'
 import { storageFacts as swift } from '../../packages/storage-swift/test/support/facts.ts'
-
-/** How a store meets the network fault cases. */
-export interface NetworkForm {
-  readonly name: string
-  readonly http: boolean
-  readonly partBytes: number | undefined
-  readonly requests: RequestLines | undefined
-}
+import type { NetworkForm } from '../../tools/testkit/src/network-forms.ts'
 
 /** What a store's own tests prove: they take their cases, part sizes and request lines from here, and compare the capabilities. */
 export interface StorageFacts {

@@ -7,9 +7,9 @@ import {
   raceCases,
   type ConformanceCase,
   type NetworkFaultCase,
-  type NetworkFixture,
 } from '../../packages/storage/src/conformance.ts'
 import type { ObjectStore, StoreCapabilities } from '../../packages/storage/src/index.ts'
+import { reasonAgainst } from '../../tools/testkit/src/network-forms.ts'
 import { storages, type StorageFacts } from './storage-facts.ts'
 
 /** Reasons by their number, as the tables name them. */
@@ -98,8 +98,8 @@ function faultTable(notes: Notes): readonly string[] {
   return [
     '## Bad days of the network',
     '',
-    'Each store stands behind a proxy that does this to its connections. `yes`: in every run of the tests; `soak`: only in `npm run soak`, which',
-    'also goes through the other forms in which a store uploads.',
+    'Each store stands behind a proxy that does this to its connections, in every run of the tests. Where a store uploads in several forms, each',
+    'promise is proven of the first form that it applies to; `npm run soak` goes through all of them.',
     '',
     head('Promise'),
     rule(),
@@ -142,18 +142,9 @@ function caseVerdict(item: ConformanceCase, { title, capabilities, large, refuse
 
 function faultVerdict(item: NetworkFaultCase, { title, network }: StorageFacts): Verdict {
   if (typeof network === 'string') return { reason: `${title}: ${network}.` }
-  const reasons = network.map(({ http, partBytes, requests }) =>
-    item.notApplicable({
-      http,
-      partBytes,
-      // Every networked store's fixture opens one.
-      openUnresolvable: () => Promise.reject(new Error('nothing is run here')),
-      ...(requests === undefined ? {} : { requests }),
-    } as Partial<NetworkFixture> as NetworkFixture),
-  )
-  // The others behind a failing network are left to the soak by vitest.workspace.ts.
-  if (reasons[0] === undefined) return title === 'S3' ? 'yes' : 'soak'
-  return reasons.includes(undefined) ? 'soak' : { reason: `${title}: ${reasons[0]}.` }
+  const reasons = network.map((form) => reasonAgainst(item, form))
+  // Every case runs in the first form that it applies to: see `testNetworkFaults`.
+  return reasons.includes(undefined) ? 'yes' : { reason: `${title}: ${reasons[0]}.` }
 }
 
 /** Cases ask for nothing but the capabilities before they run. */

@@ -4,7 +4,9 @@
  * a V8 with the same. What the runs called is in that code; the rest is compiled when it is needed.
  */
 'use strict'
+const { createHash } = require('node:crypto')
 const { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
+const { createServer } = require('node:http')
 const { createRequire } = require('node:module')
 const { tmpdir } = require('node:os')
 const { join, resolve } = require('node:path')
@@ -31,13 +33,55 @@ async function warmUp() {
   writeFileSync(join(folder, 'config.json'), '{}')
   process.chdir(folder)
   process.env.WALG_FILE_PREFIX = join(folder, 'repository')
-  for (const times of [1, 2]) {
-    await run(0, 'wal-push', `pg_wal/${SEGMENT}`)
-    await run(0, 'wal-fetch', SEGMENT, 'pg_wal/RECOVERYXLOG')
-    await run(74, 'wal-fetch', '000000010000000000000002', `pg_wal/absent${times}`)
-  }
+  await pushAndFetch()
+  for (const times of [1, 2]) await run(74, 'wal-fetch', '000000010000000000000002', `pg_wal/absent${times}`)
+  delete process.env.WALG_FILE_PREFIX
+  const answer = createBucket()
+  const server = createServer((request, response) => void answer(request, response))
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening))
+  Object.assign(process.env, {
+    WALG_S3_PREFIX: 's3://bucket/repository',
+    AWS_ENDPOINT: `http://127.0.0.1:${server.address().port}`,
+    AWS_REGION: 'us-east-1',
+    AWS_S3_FORCE_PATH_STYLE: 'true',
+    AWS_ACCESS_KEY_ID: 'key',
+    AWS_SECRET_ACCESS_KEY: 'secret',
+  })
+  await pushAndFetch()
+  server.closeAllConnections()
+  server.close()
   const code = script.createCachedData()
   writeFileSync(join(lib, 'wal.cache'), Buffer.concat([code, code, text]))
+}
+
+/** Twice: the second push finds the segment there. */
+async function pushAndFetch() {
+  for (let times = 0; times < 2; times += 1) {
+    await run(0, 'wal-push', `pg_wal/${SEGMENT}`)
+    await run(0, 'wal-fetch', SEGMENT, 'pg_wal/RECOVERYXLOG')
+  }
+}
+
+/** As much of an S3 server as these commands need. */
+function createBucket() {
+  const objects = new Map()
+  return async (request, response) => {
+    const chunks = []
+    for await (const chunk of request) chunks.push(chunk)
+    const path = request.url.replace(/\?.*/, '')
+    if (request.headers['if-none-match'] === '*' && objects.has(path)) return response.writeHead(412).end()
+    if (request.method === 'PUT') objects.set(path, Buffer.concat(chunks))
+    const bytes = objects.get(path)
+    const etag = `"${createHash('md5')
+      .update(bytes ?? '')
+      .digest('hex')}"`
+    if (request.method === 'PUT') return response.writeHead(200, { etag }).end()
+    // A new archive is looked through, once, by the SDK.
+    if (request.url.includes('list-type=')) return response.end('<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>')
+    if (bytes === undefined) return response.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>')
+    response.writeHead(200, { etag, 'content-length': bytes.length, 'last-modified': new Date().toUTCString() })
+    response.end(request.method === 'HEAD' ? undefined : bytes)
+  }
 }
 
 /** Runs one command line as `launch.cjs` does; the program says that it is done by ending the process. */

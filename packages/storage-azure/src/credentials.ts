@@ -1,5 +1,8 @@
+import { rootCertificates } from 'node:tls'
 import { isExemptFromProxy } from '@waltz/network'
+import { optionsFault } from '@waltz/storage'
 import type { AnonymousCredential, StorageSharedKeyCredential } from '@azure/storage-blob'
+import type * as Identity from '@azure/identity'
 import type { DefaultAzureCredentialOptions, TokenCredential } from '@azure/identity'
 import type { AzureStoreOptions } from './options.ts'
 
@@ -18,20 +21,31 @@ export async function sdkCredential(options: AzureStoreOptions, service: URL): P
     return new AnonymousCredential()
   }
   const identity = await import('@azure/identity')
-  const connection = connectionOptions(options, service)
-  switch (credentials.kind) {
-    case 'default':
-      return new identity.DefaultAzureCredential(connection)
-    case 'managed-identity':
-      return credentials.clientId === undefined
-        ? new identity.ManagedIdentityCredential(connection)
-        : new identity.ManagedIdentityCredential({ ...connection, clientId: credentials.clientId })
-    case 'client-secret':
-      return new identity.ClientSecretCredential(credentials.tenantId, credentials.clientId, credentials.clientSecret, {
-        ...connection,
-        ...(credentials.authorityHost === undefined ? {} : { authorityHost: credentials.authorityHost }),
-      })
+  try {
+    return tokenCredential(identity, options, connectionOptions(options, service))
+  } catch (error) {
+    // It throws at once for a tenant or an address that cannot be one; its words hold no secret.
+    throw optionsFault(`these Azure credentials cannot be used: ${(error as Error).message.split('\n', 1)[0]}`)
   }
+}
+
+function tokenCredential(
+  identity: Pick<typeof Identity, 'ManagedIdentityCredential' | 'DefaultAzureCredential' | 'ClientSecretCredential'>,
+  { credentials }: AzureStoreOptions,
+  connection: DefaultAzureCredentialOptions,
+): TokenCredential {
+  if (credentials.kind === 'managed-identity') {
+    // The metadata service is on this machine's own network: no proxy reaches it.
+    const { proxyOptions: _past, ...direct } = connection
+    const { clientId } = credentials
+    return clientId === undefined
+      ? new identity.ManagedIdentityCredential(direct)
+      : new identity.ManagedIdentityCredential({ ...direct, clientId })
+  }
+  if (credentials.kind !== 'client-secret') return new identity.DefaultAzureCredential(connection)
+  const { tenantId, clientId, clientSecret, authorityHost } = credentials
+  const options = authorityHost === undefined ? connection : { ...connection, authorityHost }
+  return new identity.ClientSecretCredential(tenantId, clientId, clientSecret, options)
 }
 
 /** What follows the `?` of every URL; empty without a SAS token. */
@@ -39,7 +53,7 @@ export function sasQuery({ credentials }: AzureStoreOptions): string {
   return credentials.kind === 'sas' ? credentials.sasToken.trim().replace(/^\?/, '') : ''
 }
 
-/** Tokens are fetched by the identity library's own client: one try each, through the same proxy, trusting the same authorities. */
+/** Tokens are fetched by the identity library's own client: one try more when the first fails, through the same proxy, trusting the same authorities. */
 function connectionOptions({ proxy, noProxy, ca }: AzureStoreOptions, service: URL): DefaultAzureCredentialOptions {
   const url = proxy === undefined || proxy === '' || isExemptFromProxy(service, noProxy) ? undefined : new URL(proxy)
   return {
@@ -53,6 +67,6 @@ function connectionOptions({ proxy, noProxy, ca }: AzureStoreOptions, service: U
             ...(url.username === '' ? {} : { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }),
           },
         }),
-    ...(ca === undefined ? {} : { tlsOptions: { ca } }),
+    ...(ca === undefined ? {} : { tlsOptions: { ca: [...rootCertificates, ca] } }),
   }
 }

@@ -73,7 +73,7 @@ function limitConnecting(request: ClientRequest, secure: boolean, { connectTimeo
     () => {
       if (!timer.signal.aborted) request.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }))
     },
-    () => undefined,
+    () => undefined, // the wait was ended: connected, or failed in another way
   )
   request.once('socket', (socket) => {
     if (request.reusedSocket || (secure ? isSecured(socket as TLSSocket) : !socket.connecting)) end()

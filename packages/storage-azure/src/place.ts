@@ -44,7 +44,11 @@ export function createPlace(options: AzureStoreOptions, readBlocks: BlockPool): 
   let closed = false
   const connect = (): Promise<Connection> => {
     if (closed) throw new Fault('invalid', 'AZURE_STORE_CLOSED', 'this store was disposed of already')
-    return (connection ??= openConnection(options, watches))
+    if (connection === undefined) {
+      connection = openConnection(options, watches)
+      connection.catch(() => (connection = undefined)) // tried again by the next call; this one tells
+    }
+    return connection
   }
   return {
     options,
@@ -57,6 +61,7 @@ export function createPlace(options: AzureStoreOptions, readBlocks: BlockPool): 
     sections: new Map(),
     close() {
       closed = true
+      // One that could not be made has failed the call that asked for it.
       connection?.then(({ agents }) => agents.destroy()).catch(() => undefined)
     },
   }
@@ -133,7 +138,9 @@ export async function attempt<T>(
   run: (container: ContainerClient, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   throwIfAborted(options?.signal)
-  const container = await place.container()
+  const container = await place.container().catch((error: unknown) => {
+    throw azureFault(error, call, place)
+  })
   const limited = limitTry(place, call, options)
   const watch = watchRequest(place, call.doing, { ...options, signal: limited.signal })
   try {
@@ -161,7 +168,7 @@ export function limitTry(
       () => {
         if (!timer.signal.aborted) controller.abort(tryTimeoutFault(place, doing, tryTimeoutMs))
       },
-      () => undefined,
+      () => undefined, // the wait was ended: the try was done in time
     )
   }
   return { signal, end: () => timer.abort() }

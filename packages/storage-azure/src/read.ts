@@ -45,7 +45,9 @@ export async function getObject(place: Place, key: string, options: GetOptions |
 /** Undefined when the range begins behind the end of the object. */
 async function openBody(place: Place, key: string, range: ByteRange, options: GetOptions | undefined): Promise<ObjectBody | undefined> {
   const call: AzureCall = { doing: `read of ${key}`, key }
-  const container = await place.container()
+  const container = await place.container().catch((error: unknown) => {
+    throw azureFault(error, call, place)
+  })
   const limited = limitTry(place, call, options)
   // While the consumer is busy nothing moves, and nothing is wrong.
   const turn = { waiting: true }

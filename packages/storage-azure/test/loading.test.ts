@@ -15,7 +15,7 @@ const store = createAzureStore({
   retry, budget: createByteBudget(1), now: () => new Date(), sleep, randomHex: () => '',
 })
 console.log(azure('storage-blob'), azure('identity'))
-await store.head('x').catch(() => undefined)
+await store.head('x').catch(() => undefined) // nobody listens there: what counts is what was loaded
 console.log(azure('storage-blob'), azure('identity'))
 process.exit()
 `

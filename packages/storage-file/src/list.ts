@@ -6,7 +6,7 @@ import type { CallOptions, ListOptions, ObjectInfo } from '@waltz/storage'
 import { fileFault } from './errors.ts'
 import { infoOf } from './object-stats.ts'
 import { isMissing, pathOf, requireRoot, type Place } from './place.ts'
-import { isTemporaryName } from './temporary-name.ts'
+import { isHiddenName } from './hidden-name.ts'
 
 /** Files looked at together: enough to keep the thread pool busy, few enough to stop early. */
 const STATS_AT_ONCE = 64
@@ -210,7 +210,7 @@ async function* readFolder(walk: Walk, folder: string): AsyncGenerator<readonly 
 
 /** The name of a file, or of a folder with '/'; links count as what they lead to; undefined for what no reader may see. */
 function keyName(walk: Walk, folder: string, dirent: Dirent): string | undefined | Promise<string | undefined> {
-  if (isTemporaryName(dirent.name)) return undefined
+  if (isHiddenName(dirent.name)) return undefined
   if (dirent.isFile()) return dirent.name
   if (dirent.isDirectory()) return `${dirent.name}/`
   return dirent.isSymbolicLink() ? linkedName(walk, folder, dirent) : undefined

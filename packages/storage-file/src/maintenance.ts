@@ -1,12 +1,11 @@
 import type { BigIntStats, Dirent } from 'node:fs'
 import { readdir, readlink, stat, unlink } from 'node:fs/promises'
 import { throwIfAborted } from '@waltz/errors'
-import { checkKey, checkPrefix, optionsFault, untilAborted, versionsUnsupportedFault } from '@waltz/storage'
+import { checkKey, checkPrefix, optionsFault, parseTemporaryName, untilAborted, versionsUnsupportedFault } from '@waltz/storage'
 import type { CallOptions, StoreMaintenance, UnfinishedUpload } from '@waltz/storage'
 import { fileFault } from './errors.ts'
 import { pruneFolders } from './folders.ts'
 import { isMissing, pathOf, requireRoot, type Place } from './place.ts'
-import { parseTemporaryName } from './temporary-name.ts'
 
 /** What a kill leaves of uploads: temporary files. A file system keeps no versions. */
 export function fileMaintenance(place: Place): StoreMaintenance {
@@ -56,10 +55,10 @@ async function* walkFolder(walk: Walk, folder: string, above: readonly string[])
 
 async function uploadOf(walk: Walk, folder: string, entry: Dirent): Promise<UnfinishedUpload | undefined> {
   const parsed = entry.isFile() ? parseTemporaryName(entry.name) : undefined
-  if (parsed === undefined || !(folder + parsed.name).startsWith(walk.prefix)) return undefined
+  if (parsed === undefined || !(folder + parsed.object).startsWith(walk.prefix)) return undefined
   const id = folder + entry.name
   const found = await statIfThere(walk, id)
-  return found === undefined ? undefined : { key: folder + parsed.name, id, startedAt: parsed.startedAt, bytes: Number(found.size) }
+  return found === undefined ? undefined : { key: folder + parsed.object, id, startedAt: parsed.startedAt, bytes: Number(found.size) }
 }
 
 /** Whether an entry is a folder, or a link to one, with keys that can start with the prefix. */

@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises'
 import type { BlockPool } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
-import { notFoundFault } from '@waltz/storage'
+import { notFoundFault, type NameSource } from '@waltz/storage'
 import { errnoOf, fileFault } from './errors.ts'
-import type { NameSource } from './temporary-name.ts'
 
 /** Where one store lives and how it writes. */
 export interface Place extends NameSource {

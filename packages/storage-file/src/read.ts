@@ -6,7 +6,7 @@ import type { CallOptions, GetOptions, ObjectBody, ObjectInfo } from '@waltz/sto
 import { attempt } from './errors.ts'
 import { infoOf } from './object-stats.ts'
 import { lookFault, missingFault, pathOf, type Place } from './place.ts'
-import { isTemporaryKey } from './temporary-name.ts'
+import { isHiddenKey } from './hidden-name.ts'
 
 /** How much of a large object is read at a time. */
 export const READ_BLOCK_BYTES = 524_288
@@ -52,7 +52,7 @@ export async function getObject(place: Place, key: string, options: GetOptions |
 async function refuseHidden(place: Place, key: string, options: CallOptions | undefined): Promise<void> {
   throwIfAborted(options?.signal)
   checkKey(key)
-  if (isTemporaryKey(key)) throw await missingFault(place, key)
+  if (isHiddenKey(key)) throw await missingFault(place, key)
 }
 
 async function openOrAbort(place: Place, key: string, options: CallOptions | undefined): Promise<FileHandle> {

@@ -1,16 +1,16 @@
 import { copyFile, lstat, open, unlink, type FileHandle } from 'node:fs/promises'
 import { constants, type BigIntStats, type Stats } from 'node:fs'
 import { Fault, throwIfAborted } from '@waltz/errors'
-import { alreadyExistsFault, checkConditions, checkKey, conditionUnsupportedFault, openPutBody } from '@waltz/storage'
+import { alreadyExistsFault, checkConditions, checkKey, conditionUnsupportedFault, openPutBody, temporaryKey } from '@waltz/storage'
 import type { CallOptions, ObjectInfo, PutOptions } from '@waltz/storage'
 import type { ByteSource } from '@waltz/bytes'
 import { attempt, errnoOf, fileFault, type FileCall } from './errors.ts'
 import { createFolders, openFolder, pruneFolders, syncFolders } from './folders.ts'
+import { isHiddenKey } from './hidden-name.ts'
 import { infoOf } from './object-stats.ts'
 import { isMissing, pathOf, requireRoot, type Place } from './place.ts'
 import { publishIfAbsent, publishOver } from './publish.ts'
 import { headObject } from './read.ts'
-import { isTemporaryKey, temporaryName } from './temporary-name.ts'
 import { writeChunks } from './write-chunks.ts'
 
 const FILE_MODE = 0o644
@@ -85,10 +85,8 @@ async function writeObject(
 }
 
 async function openUpload(place: Place, key: string): Promise<Upload> {
-  const name = key.slice(key.lastIndexOf('/') + 1)
-  const folder = key.slice(0, key.length - name.length)
   for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts += 1) {
-    const temporary = pathOf(place, folder + temporaryName(name, place))
+    const temporary = pathOf(place, temporaryKey(key, place))
     try {
       return { key, temporary, handle: await open(temporary, 'wx', FILE_MODE) }
     } catch (error) {
@@ -155,7 +153,7 @@ async function refuseTaken(place: Place, key: string): Promise<void> {
 
 function checkTarget(key: string): void {
   checkKey(key)
-  if (!isTemporaryKey(key)) return
+  if (!isHiddenKey(key)) return
   throw new Fault('invalid', 'STORAGE_KEY_INVALID', `${key} has the form of a temporary name, which no object can have`, {
     context: { key },
   })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { conformanceCases, largeCasesWithin, partCases, raceCases } from '@waltz/storage/conformance'
+import { conformanceCases, largeCasesWithin, manyCases, partCases, raceCases } from '@waltz/storage/conformance'
+import { soaking } from '@waltz/testkit'
 import { observeStore, withLimits, withPrefix, withRetry, type ObjectStore } from '@waltz/storage'
 import { storageFacts } from './support/facts.ts'
 import { fileStore, temporaryRoot } from './support/temporary-root.ts'
@@ -31,9 +32,14 @@ describe.each(stores)('file store, %s', (_name, make) => {
 describe('file store, larger cases', () => {
   const bound = { usedBytes: () => process.memoryUsage.rss(), maxBytes: 60_000_000 }
   const cases = [...partCases(storageFacts.partBytes), ...raceCases(storageFacts.races), ...largeCasesWithin(bound)]
+  const many = soaking ? manyCases(100_000, bound) : []
   const store = fileStore(temporaryRoot())
-  it.each(cases.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_case, item) => {
-    expect(item.needs?.(store) ?? true).toBe(true)
-    await item.run(store)
-  })
+  it.each([...cases, ...many].map((item) => [item.name, item] as const))(
+    '%s',
+    { timeout: soaking ? 600_000 : 60_000 },
+    async (_case, item) => {
+      expect(item.needs?.(store) ?? true).toBe(true)
+      await item.run(store)
+    },
+  )
 })

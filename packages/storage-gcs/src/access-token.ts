@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { Fault, throwIfAborted } from '@waltz/errors'
-import { defaultTokens } from './default-credentials.ts'
 import type { HttpLine } from './http-call.ts'
 import type { GcsCredentials } from './options.ts'
 import { isServiceAccountKey, requestServiceAccountToken } from './service-account.ts'
@@ -64,7 +63,8 @@ async function openCredentials(
   const key =
     credentials.kind === 'key' ? credentials.key : credentials.kind === 'key-file' ? await readKeyFile(credentials.path) : undefined
   if (isServiceAccountKey(key)) return (signal) => requestServiceAccountToken(key, around, signal)
-  return await defaultTokens(key, around)
+  const { defaultTokens } = await import('./default-credentials.ts')
+  return defaultTokens(key, around)
 }
 
 async function readKeyFile(path: string): Promise<Readonly<Record<string, unknown>>> {

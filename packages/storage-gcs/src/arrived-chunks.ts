@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 
 /** Chunks of an answer, in order. */
 export interface ArrivedChunks {
@@ -15,7 +15,7 @@ const AHEAD_BYTES = 524_288
  * Collects what arrives, with back-pressure. A Node stream throws away what it holds when its connection breaks; here it is still handed
  * out, so that a read over a bad connection goes on behind it.
  */
-export function collectChunks(response: IncomingMessage): ArrivedChunks {
+export function collectChunks(response: Readable): ArrivedChunks {
   const chunks: Uint8Array[] = []
   let bytes = 0
   let ended = false

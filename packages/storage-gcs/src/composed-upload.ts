@@ -1,10 +1,10 @@
-import { checksumFault, type MultipartTarget, type ObjectInfo, type UploadCall } from '@waltz/storage'
-import { objectPath, type Bucket } from './bucket.ts'
+import { checksumFault, retried, type MultipartTarget, type ObjectInfo, type UploadCall } from '@waltz/storage'
+import type { Bucket } from './bucket.ts'
 import { finalFault } from './condition.ts'
 import { formatCrc32c, loadCrc32c, type Crc32c } from './crc32c.ts'
 import { deleteGenerations, type Generation } from './delete.ts'
 import { listPages } from './list.ts'
-import { infoOf, parseResource, PIECE_OF, RESOURCE_FIELDS, type ObjectResource } from './resource.ts'
+import { infoOf, parseResource, PIECE_OF, type ObjectResource } from './resource.ts'
 import { MAX_OBJECT_BYTES } from './resumable-upload.ts'
 import { describe, refuseWrongBytes, uploadWhole } from './whole-upload.ts'
 
@@ -53,7 +53,8 @@ export function composedTarget(bucket: Bucket, partBytes: number, concurrency: n
       await removePieces(bucket, upload.prefix, undefined).catch((error: unknown) => bucket.options.onLeftover?.({ key: call.key, error }))
       return info
     },
-    abort: (upload) => removePieces(bucket, upload.prefix, undefined),
+    abort: (upload, { key }) =>
+      retried(bucket.options.retry, { operation: 'abort', key, signal: undefined }, () => removePieces(bucket, upload.prefix, undefined)),
   }
 }
 
@@ -91,21 +92,9 @@ interface Composition {
 
 async function compose(bucket: Bucket, { key, sources, metadata }: Composition, call: UploadCall): Promise<ObjectResource> {
   const doing = `write of ${key}`
-  const order = {
-    kind: 'storage#composeRequest',
-    destination: { ...describe(bucket, call.options), ...(metadata === undefined ? {} : { metadata }) },
-    sourceObjects: sources.map(({ name, generation }) => ({ name, generation })),
-  }
-  const value = await bucket.sendForJson({
-    method: 'POST',
-    path: `${objectPath(bucket, key)}/compose`,
-    query: { fields: RESOURCE_FIELDS },
-    headers: { ...bucket.keyHeaders(), 'content-type': 'application/json; charset=UTF-8' },
-    body: [Buffer.from(JSON.stringify(order))],
-    doing,
-    key,
-    signal: call.signal,
-  })
+  const description = { ...describe(bucket, call.options), ...(metadata === undefined ? {} : { metadata }) }
+  const engine = await bucket.open(call.signal)
+  const value = await engine.compose({ key, sources, description, doing, signal: call.signal })
   return parseResource(value, { location: bucket.location, doing })
 }
 

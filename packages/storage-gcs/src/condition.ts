@@ -47,7 +47,12 @@ export async function ownObjectOrFault(bucket: Bucket, { key, options, condition
     })
     if (found !== undefined && condition.mark !== undefined && found.metadata[PUT_MARK] === condition.mark) return found
   }
-  throw options?.onlyIfAbsent === true ? alreadyExistsFault(key, bucket.location) : objectReplacedFault(key, bucket.location)
+  throw refusedFault(bucket, key, options)
+}
+
+/** A condition that did not hold, for an object that is not the put's own. */
+export function refusedFault({ location }: Bucket, key: string, options: PutOptions | undefined): Fault {
+  return options?.onlyIfAbsent === true ? alreadyExistsFault(key, location) : objectReplacedFault(key, location)
 }
 
 /** The upload cannot be made again by the store: its bytes are gone. */

@@ -1,29 +1,29 @@
+import { GoogleAuth } from 'google-auth-library'
 import { Fault } from '@waltz/errors'
 import { accessDeniedFault, networkFault, serverFailedFault } from '@waltz/storage'
 import type { AccessToken, TokenSurroundings } from './access-token.ts'
 
-/** Tokens of Google's client end after an hour, or earlier without saying so here: it keeps them itself, so it is asked often. */
+/** Tokens of Google's library end after an hour, or earlier without saying so here: it keeps them itself, so it is asked often. */
 const ASK_AGAIN_MS = 360_000
-/** Otherwise the client asks around for one, which no request here needs. */
+/** Otherwise the library asks around for one, which no request here needs. */
 const UNUSED_PROJECT = 'none'
 const SCOPES = ['https://www.googleapis.com/auth/devstorage.read_write']
 
 /**
- * Tokens by Google's own client, for everything but the key of a service account: application default credentials, the metadata server,
- * user credentials, federated and impersonated identities. The client is loaded here and nowhere else; it goes through the store's agents,
- * makes no attempts of its own, and reads the environment as Google documents it.
+ * Tokens by the library with which Google's client signs in, for everything but the key of a service account: application default credentials, the
+ * metadata server, user credentials, federated and impersonated identities. This module alone needs it, and is itself loaded only then. It goes through the store's agents, makes no
+ * attempts of its own, and reads the environment as Google documents it.
  */
-export async function defaultTokens(
+export function defaultTokens(
   key: Readonly<Record<string, unknown>> | undefined,
   { line, now }: TokenSurroundings,
-): Promise<() => Promise<AccessToken>> {
-  const { Storage } = await import('@google-cloud/storage')
+): () => Promise<AccessToken> {
   const transporterOptions = {
     agent: (url: URL) => (url.protocol === 'http:' ? line.agents.http : line.agents.https),
     retry: false,
     timeout: line.idleTimeoutMs,
   }
-  const { authClient } = new Storage({ projectId: UNUSED_PROJECT, scopes: SCOPES, clientOptions: { transporterOptions } })
+  const authClient = new GoogleAuth({ projectId: UNUSED_PROJECT, scopes: SCOPES, clientOptions: { transporterOptions } })
   // Not as an option: the client would say on the console that it is deprecated.
   if (key !== undefined) authClient.jsonContent = key as typeof authClient.jsonContent
   return async () => {
@@ -37,7 +37,7 @@ export async function defaultTokens(
   }
 }
 
-/** Errors of the client hold the request, tokens and all: only status and code are taken from them. */
+/** Errors of the library hold the request, tokens and all: only status and code are taken from them. */
 function clientFault(error: unknown, location: string): Fault {
   const { code, status, message, response } = error as {
     readonly code?: unknown

@@ -1,6 +1,6 @@
 import { isFault, throwIfAborted } from '@waltz/errors'
 import { checkKey } from '@waltz/storage'
-import { objectPath, type Bucket } from './bucket.ts'
+import type { Bucket } from './bucket.ts'
 import { listPages } from './list.ts'
 import { refusePieceKey } from './resource.ts'
 import { withinTime } from './time-limit.ts'
@@ -116,17 +116,8 @@ export async function deleteGeneration(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   try {
-    const answer = await bucket.send({
-      method: 'DELETE',
-      path: objectPath(bucket, key),
-      query: { generation, ifGenerationMatch: ifGeneration },
-      doing: `delete of ${key}`,
-      key,
-      signal,
-      alsoFine: ifGeneration === undefined ? [] : [412],
-    })
-    for await (const chunk of answer.read()) if (chunk.length === 0) break
-    return answer.status < 300
+    const engine = await bucket.open(signal)
+    return await engine.remove({ key, generation, ifGeneration, doing: `delete of ${key}`, signal })
   } catch (error) {
     if (isFault(error, 'not-found')) return false
     throw error

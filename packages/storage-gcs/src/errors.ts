@@ -120,7 +120,15 @@ function retainedUntil(message: string): Date | undefined {
 }
 
 function answerText({ status, reason, message }: RefusedAnswer): string {
-  return [String(status), reason, message].filter(Boolean).join(' ')
+  return [String(status), reason, withoutSecrets(message)].filter(Boolean).join(' ')
+}
+
+/** A server, or a proxy before it, that quotes the request would have tokens and customer keys printed: both have a form of their own. */
+function withoutSecrets(text: string): string {
+  return text
+    .replaceAll(/\bBearer\s+\S+/gi, 'Bearer ***')
+    .replaceAll(/(x-goog-(?:copy-source-)?encryption-key\W+)[\w+/=]+/gi, '$1***')
+    .replaceAll(/(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=/g, '***')
 }
 
 /** Faults pass; whatever else a connection throws becomes one, without what the error holds besides its name and code. */

@@ -5,7 +5,7 @@ import { deleteObjects, type VersionsSeen } from './delete.ts'
 import { listObjectGroups, listObjects } from './list.ts'
 import { createMaintenance } from './maintenance.ts'
 import { checkOptions, type GcsStoreOptions } from './options.ts'
-import { createPut } from './put.ts'
+import { createPuts } from './put.ts'
 import { getObject, headObject } from './read.ts'
 import { MAX_OBJECT_BYTES } from './resumable-upload.ts'
 
@@ -24,7 +24,7 @@ const DELETE_BATCH = 100
 export function createGcsStore(options: GcsStoreOptions): MaintainedStore {
   checkOptions(options)
   const bucket = createBucket(options)
-  const put = createPut(bucket)
+  const puts = createPuts(bucket)
   const seen: VersionsSeen = { kept: undefined }
   return {
     capabilities: {
@@ -39,14 +39,15 @@ export function createGcsStore(options: GcsStoreOptions): MaintainedStore {
     location: bucket.location,
     head: async (key, call) => await headObject(bucket, key, call),
     get: async (key, call) => await getObject(bucket, key, call),
-    put,
+    put: puts.put,
     delete: async (keys, call) => await deleteObjects(bucket, keys, { ...call, seen }),
     list: (prefix, call) => listObjects(bucket, prefix, call),
     listGroups: (prefix, call) => listObjectGroups(bucket, prefix, call),
     copy: async (from, to, call) => await copyObject(bucket, from, to, call),
     maintenance: createMaintenance(bucket),
     async [Symbol.asyncDispose]() {
-      bucket.close()
+      await puts.close()
+      await bucket.close()
     },
   }
 }

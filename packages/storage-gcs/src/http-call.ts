@@ -1,11 +1,12 @@
 import { request as httpRequest, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { Socket } from 'node:net'
 import { abortedFault, throwIfAborted } from '@waltz/errors'
 import type { HttpAgents } from '@waltz/network'
-import { unreachableFault, watchForStall, type Sleep, type StallWatch } from '@waltz/storage'
-import { collectChunks, type ArrivedChunks } from './arrived-chunks.ts'
+import type { Sleep } from '@waltz/storage'
+import { collectChunks } from './arrived-chunks.ts'
 import { connectionFault } from './errors.ts'
+import { readArrived } from './read-arrived.ts'
+import { watchRequest } from './watch-request.ts'
 
 /** What all requests of a store share. */
 export interface HttpLine {
@@ -80,7 +81,7 @@ function startRequest(line: HttpLine, call: HttpCall): RunningRequest {
     headers: { ...headers, ...(method === 'GET' || method === 'DELETE' ? {} : { 'content-length': String(length) }) },
     agent: secure ? line.agents.https : line.agents.http,
   })
-  const watches = watchRequest(line, { call, request, secure })
+  const watches = watchRequest(line, call, { request, secure })
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', resolve)
     request.on('error', reject)
@@ -98,54 +99,6 @@ function startRequest(line: HttpLine, call: HttpCall): RunningRequest {
     },
     faultOf: (error) => (signal?.aborted === true ? abortedFault(signal) : watches.faultOf(error)),
   }
-}
-
-interface RequestWatches {
-  progressed(): void
-  stop(): void
-  faultOf(error: unknown): unknown
-}
-
-/** The time to connect, then idle time; neither runs while the request waits for a free connection of its agent. */
-function watchRequest(
-  line: HttpLine,
-  { call, request, secure }: { readonly call: HttpCall; readonly request: ClientRequest; readonly secure: boolean },
-): RequestWatches {
-  const connecting = new AbortController()
-  let idle: StallWatch | undefined
-  let over = false
-  const startConnectTimer = (): void => {
-    const late = (): void => {
-      const why = 'no connection within the time allowed'
-      if (!connecting.signal.aborted) request.destroy(unreachableFault({ doing: call.doing, location: line.location }, why))
-    }
-    line.sleep(line.connectTimeoutMs, connecting.signal).then(late, () => undefined)
-  }
-  const connected = (): void => {
-    connecting.abort()
-    if (over) return
-    idle = watchForStall({ ...stallOf(line, call), signal: undefined })
-    idle.signal.addEventListener('abort', () => request.destroy(idle?.signal.reason as Error), { once: true })
-  }
-  if (line.agents.proxied) startConnectTimer() // the socket comes only when the tunnel stands
-  request.once('socket', (socket: Socket) => {
-    if (!socket.connecting) return connected()
-    if (!line.agents.proxied) startConnectTimer()
-    socket.once(secure ? 'secureConnect' : 'connect', connected)
-  })
-  return {
-    progressed: () => idle?.progressed(),
-    stop() {
-      over = true
-      connecting.abort()
-      idle?.stop()
-    },
-    faultOf: (error) => idle?.faultOf(error) ?? error,
-  }
-}
-
-function stallOf(line: HttpLine, call: HttpCall): { idleMs: number; sleep: Sleep; doing: string; location: string } {
-  return { idleMs: line.idleTimeoutMs, sleep: line.sleep, doing: call.doing, location: line.location }
 }
 
 /** Writes piece by piece as the connection takes them; stops when an answer comes before everything was sent. */
@@ -186,37 +139,10 @@ function answerOf(
     if (!response.complete || !request.writableFinished) request.destroy()
     else response.resume()
   }
-  async function* read(): AsyncGenerator<Uint8Array, void, undefined> {
-    try {
-      for (;;) {
-        throwIfAborted(signal)
-        const chunk = arrived.take() ?? (await waitForChunk(line, call, { response, arrived }))
-        if (chunk === undefined) return
-        if (chunk.length > 0) yield chunk
-      }
-    } catch (error) {
-      if (signal?.aborted === true) throw abortedFault(signal)
-      throw connectionFault(error, { doing: call.doing, location: line.location })
-    } finally {
-      close()
-    }
-  }
-  return { status: response.statusCode ?? 0, headers: response.headers, read, close }
-}
-
-/** Watches only while bytes are waited for. */
-async function waitForChunk(
-  line: HttpLine,
-  call: HttpCall,
-  { response, arrived }: { readonly response: IncomingMessage; readonly arrived: ArrivedChunks },
-): Promise<Uint8Array | undefined> {
-  const watch = watchForStall({ ...stallOf(line, call), signal: undefined })
-  watch.signal.addEventListener('abort', () => response.destroy(watch.signal.reason as Error), { once: true })
-  try {
-    return await arrived.next()
-  } catch (error) {
-    throw watch.faultOf(error)
-  } finally {
-    watch.stop()
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    read: () => readArrived(line, call, { arrived, breakOff: (why) => void response.destroy(why), close }),
+    close,
   }
 }

@@ -1,6 +1,6 @@
 import { throwIfAborted } from '@waltz/errors'
 import { checkPrefix, serverFailedFault, type CallOptions, type ListOptions, type ObjectInfo } from '@waltz/storage'
-import { objectsPath, type Bucket } from './bucket.ts'
+import type { Bucket } from './bucket.ts'
 import { infoOf, parseResource, type ObjectResource } from './resource.ts'
 import { contextTimeoutMs, withinTime } from './time-limit.ts'
 
@@ -90,25 +90,27 @@ async function fetchPage(
   pageToken: string | undefined,
 ): Promise<ListingPage & { readonly next: string | undefined }> {
   const doing = `list of ${prefix}`
-  const value = await bucket.sendForJson({
-    method: 'GET',
-    path: objectsPath(bucket),
-    query: {
-      prefix: prefix === '' ? undefined : prefix,
-      delimiter,
-      startOffset: from,
-      versions: versions === true ? 'true' : undefined,
-      maxResults: bucket.options.pageSize ?? 1000,
-      pageToken,
-      fields,
-    },
+  const engine = await bucket.open(signal)
+  const maxResults = bucket.options.pageSize ?? 1000
+  const query = { prefix: prefix === '' ? undefined : prefix, delimiter, startOffset: from, versions, maxResults, pageToken, fields }
+  const { items, prefixes, nextPageToken } = parsePage(await engine.listPage(query, { doing, signal }), {
+    location: bucket.location,
     doing,
-    signal,
   })
-  const { items, prefixes, nextPageToken } = (value ?? {}) as Record<string, unknown>
   return {
-    objects: Array.isArray(items) ? items.map((item) => parseResource(item, { location: bucket.location, doing })) : [],
-    groups: Array.isArray(prefixes) ? prefixes.map(String) : [],
+    objects: items.map((item) => parseResource(item, { location: bucket.location, doing })),
+    groups: prefixes.map(String),
     next: typeof nextPageToken === 'string' && nextPageToken !== '' ? nextPageToken : undefined,
   }
+}
+
+/** Google says `{}` of a page on which nothing is; anything else that is no page must not pass for it. */
+function parsePage(
+  value: unknown,
+  call: { readonly location: string; readonly doing: string },
+): { readonly items: readonly unknown[]; readonly prefixes: readonly unknown[]; readonly nextPageToken: unknown } {
+  const { items = [], prefixes = [], nextPageToken } = (value ?? {}) as Record<string, unknown>
+  const isPage = typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (isPage && Array.isArray(items) && Array.isArray(prefixes)) return { items, prefixes, nextPageToken }
+  throw serverFailedFault({ ...call, answer: 'the answer is no listing' })
 }

@@ -11,9 +11,17 @@ export type GcsCredentials =
   /** None at all, for emulators and public buckets. */
   | { readonly kind: 'none' }
 
+/** What moves the bytes of a store. */
+export type GcsEngine = 'requests' | 'google-cloud'
+
 /** What a store in a bucket of Google Cloud Storage is made from. */
 export interface GcsStoreOptions extends NetworkStoreOptions {
   readonly bucket: string
+  /**
+   * What moves the bytes: `requests` (unless given) is our own requests to the JSON API; `google-cloud` is Google's client, `@google-cloud/storage`,
+   * with the same promises but slower, and without `pieceConcurrency`. Only the one that is chosen is loaded.
+   */
+  readonly engine?: GcsEngine
   /** `{ kind: 'default' }` unless given. */
   readonly credentials?: GcsCredentials
   /** Where the JSON API is, such as `http://127.0.0.1:4443`. `https://storage.googleapis.com` unless given. */
@@ -86,6 +94,18 @@ export function checkOptions(options: GcsStoreOptions): void {
     throw optionsFault('the API endpoint is not a URL that begins with http:// or https://')
   if (piecesPrefix !== undefined && !/^[^/\0][^\0]*\/$/.test(piecesPrefix)) throw optionsFault('the prefix for pieces must end in "/"')
   checkCounts(options)
+  checkEngine(options)
+}
+
+/** Google's client composes objects without a storage class or metadata of their own, by which pieces are known again. */
+function checkEngine({ engine, pieceConcurrency = 1 }: GcsStoreOptions): void {
+  if (engine !== undefined && engine !== 'requests' && engine !== 'google-cloud')
+    throw optionsFault(`there is no engine ${JSON.stringify(engine)}`)
+  if (engine === 'google-cloud' && pieceConcurrency > 1)
+    throw optionsFault(
+      'the engine google-cloud stores no pieces in parallel',
+      'leave out the engine (WALTZ_GCS_ENGINE) or pieceConcurrency (WALTZ_GCS_PIECE_CONCURRENCY)',
+    )
 }
 
 function checkCounts(options: GcsStoreOptions): void {

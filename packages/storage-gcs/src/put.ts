@@ -16,20 +16,25 @@ import { refusePieceKey } from './resource.ts'
 import { resumableTarget } from './resumable-upload.ts'
 import { withinTime } from './time-limit.ts'
 
-/** `ObjectStore.put` for one store. */
-export type PutObject = (key: string, body: ByteSource, options: PutOptions | undefined) => Promise<ObjectInfo>
+/** The uploads of one store. */
+export interface Puts {
+  /** `ObjectStore.put`. */
+  readonly put: (key: string, body: ByteSource, options: PutOptions | undefined) => Promise<ObjectInfo>
+  /** Waits a moment for the removal of what uploads have left. */
+  readonly close: () => Promise<void>
+}
 
 /**
  * Small objects go in one request. Large ones go through a resumable upload, whose pieces follow one another; where it is asked for and no
  * condition is set, as pieces in parallel that are composed.
  */
-export function createPut(bucket: Bucket): PutObject {
+export function createPuts(bucket: Bucket): Puts {
   const { budget, retry, onLeftover, pieceConcurrency = 1 } = bucket.options
   const around: UploadSurroundings = { budget, retry, ...(onLeftover === undefined ? {} : { onLeftover }) }
   const partBytes = pieceBytes(bucket.options)
   const resumable = createPartUploader(resumableTarget(bucket, partBytes), around)
   const composed = pieceConcurrency > 1 ? createPartUploader(composedTarget(bucket, partBytes, pieceConcurrency), around) : undefined
-  return async (key, body, options) => {
+  const put: Puts['put'] = async (key, body, options) => {
     try {
       throwIfAborted(options?.signal)
       checkKey(key)
@@ -45,4 +50,8 @@ export function createPut(bucket: Bucket): PutObject {
       uploader.upload(key, body, { ...options, ...(signal === undefined ? {} : { signal }) }),
     )
   }
+  const close = async (): Promise<void> => {
+    await Promise.all([resumable.close(), composed?.close()])
+  }
+  return { put, close }
 }

@@ -7,13 +7,14 @@ import {
   clipRange,
   createObjectBody,
   notFoundFault,
+  serverFailedFault,
   unreachableFault,
   type CallOptions,
   type GetOptions,
   type ObjectBody,
   type ObjectInfo,
 } from '@waltz/storage'
-import { objectPath, type Bucket } from './bucket.ts'
+import type { Bucket } from './bucket.ts'
 import { formatCrc32c, loadCrc32c, type Crc32c } from './crc32c.ts'
 import type { HttpAnswer } from './http-call.ts'
 import { fetchResource, infoOf, type ObjectResource } from './resource.ts'
@@ -74,7 +75,7 @@ async function openOnce(bucket: Bucket, opening: Opening): Promise<Opened | unde
   if (start === end) return { resource, answer: undefined }
   const answer = await requestMedia(bucket, opening, resource)
   const generation = answer.headers['x-goog-generation']
-  if (generation === resource.generation) return { resource, answer }
+  if (generation === resource.generation && answer.status !== 416) return { resource, answer }
   try {
     // Just replaced: these are bytes of a newer one, if they are to be described at all.
     const newer = await fetchResource(bucket, { key, signal })
@@ -102,28 +103,26 @@ async function openPinned(bucket: Bucket, opening: Opening, resource: ObjectReso
   }
 }
 
-function requestMedia(
+async function requestMedia(
   bucket: Bucket,
   { key, range, signal }: Opening,
   resource: ObjectResource,
   { pinned = false }: { readonly pinned?: boolean } = {},
 ): Promise<HttpAnswer> {
-  const whole = range.start === 0 && range.end === undefined
-  return bucket.send({
-    method: 'GET',
-    path: objectPath(bucket, key),
-    query: { alt: 'media', generation: pinned ? resource.generation : undefined },
-    headers: {
-      ...bucket.keyHeaders(),
-      ...(whole ? {} : { range: `bytes=${range.start}-${range.end === undefined ? '' : range.end - 1}` }),
-      // Without it the store unpacks what is marked as packed.
-      ...(resource.contentEncoding === undefined ? {} : { 'accept-encoding': 'gzip' }),
-    },
-    doing: `read of ${key}`,
-    key,
-    signal,
-    alsoFine: [416],
-  })
+  const { generation, contentEncoding, size } = resource
+  const doing = `read of ${key}`
+  const engine = await bucket.open(signal)
+  const packed = contentEncoding !== undefined
+  const answer = await engine.openMedia({ key, range, packed, doing, signal, ...(pinned ? { generation } : {}) })
+  if (answer.status === 416 || isOfRange(answer, clipRange(range, size))) return answer
+  answer.close()
+  throw serverFailedFault({ doing, location: bucket.location, answer: `${answer.status} for a range` })
+}
+
+/** Whatever stands in between may take a range for a wish: bytes of another place must not pass for those that were asked for. */
+function isOfRange({ status, headers }: HttpAnswer, { start }: { readonly start: number }): boolean {
+  if (status !== 206) return start === 0
+  return Number(/^bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1]) === start
 }
 
 function bodyOf(

@@ -1,6 +1,6 @@
 import { Fault } from '@waltz/errors'
 import { serverFailedFault, type ObjectInfo } from '@waltz/storage'
-import { objectPath, type Bucket } from './bucket.ts'
+import type { Bucket } from './bucket.ts'
 
 /** An object as the JSON API describes it (Cloud Storage JSON API, "Objects"): what is used of it. */
 export interface ObjectResource {
@@ -62,16 +62,8 @@ export async function fetchResource(
   { key, signal }: { readonly key: string; readonly signal: AbortSignal | undefined },
 ): Promise<ObjectResource> {
   const doing = `look at ${key}`
-  const value = await bucket.sendForJson({
-    method: 'GET',
-    path: objectPath(bucket, key),
-    query: { fields: RESOURCE_FIELDS },
-    headers: bucket.keyHeaders(),
-    doing,
-    key,
-    signal,
-  })
-  return parseResource(value, { location: bucket.location, doing })
+  const engine = await bucket.open(signal)
+  return parseResource(await engine.describe({ key, doing, signal }), { location: bucket.location, doing })
 }
 
 /** Refuses the names of pieces: they are nobody's objects. */

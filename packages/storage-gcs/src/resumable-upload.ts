@@ -1,16 +1,15 @@
 import { Fault, isFault } from '@waltz/errors'
-import { requestRefusedFault, serverFailedFault, untilAborted, type MultipartTarget, type UploadCall } from '@waltz/storage'
-import { uploadPath, type Bucket } from './bucket.ts'
-import { conditionOf, finalFault, markOf, ownObjectOrFault, type PutCondition } from './condition.ts'
+import { retried, serverFailedFault, untilAborted, type MultipartTarget, type UploadCall } from '@waltz/storage'
+import type { Bucket } from './bucket.ts'
+import { conditionOf, finalFault, markOf, ownObjectOrFault, refusedFault, type PutCondition } from './condition.ts'
 import { formatCrc32c, loadCrc32c, type Crc32c } from './crc32c.ts'
-import type { HttpAnswer } from './http-call.ts'
-import { readText } from './read-text.ts'
-import { infoOf, parseResource, RESOURCE_FIELDS, type ObjectResource } from './resource.ts'
-import { describe, parsed, refuseWrongBytes, refusingReplaced, uploadWhole } from './whole-upload.ts'
+import type { SessionAnswer } from './engine.ts'
+import { infoOf, parseResource, type ObjectResource } from './resource.ts'
+import { describe, refuseWrongBytes, refusingReplaced, uploadWhole } from './whole-upload.ts'
 
 /** A resumable upload. */
 export interface ResumableUpload {
-  /** Path and query of the session: whoever has it may write, so it goes into no message. */
+  /** Whoever has it may write, so it goes into no message. */
   readonly session: URL
   readonly condition: PutCondition
   readonly crc32c: Crc32c
@@ -73,29 +72,13 @@ async function beginSession(bucket: Bucket, condition: PutCondition, call: Uploa
   const { key, options, signal } = call
   const description = { ...describe(bucket, options), ...markOf(condition) }
   const doing = `write of ${key}`
-  const answer = await refusingReplaced(bucket, call, () =>
-    bucket.send({
-      method: 'POST',
-      path: uploadPath(bucket),
-      query: { uploadType: 'resumable', name: key, ifGenerationMatch: condition.generation, fields: RESOURCE_FIELDS },
-      headers: {
-        ...bucket.keyHeaders(),
-        'content-type': 'application/json; charset=UTF-8',
-        'x-upload-content-type': description.contentType,
-        ...(options?.size === undefined ? {} : { 'x-upload-content-length': String(options.size) }),
-      },
-      body: [Buffer.from(JSON.stringify(description))],
-      doing,
-      key,
-      signal,
-      alsoFine: [412],
-    }),
+  const engine = await bucket.open(signal)
+  const { written: session } = await refusingReplaced(bucket, call, () =>
+    engine.beginSession({ key, description, ifGeneration: condition.generation, size: options?.size, doing, signal }),
   )
-  await readText(answer)
-  if (answer.status === 412) await ownObjectOrFault(bucket, { ...call, condition, attempt: 1 })
-  const place = URL.parse(answer.headers.location ?? '')
-  if (place === null) throw requestRefusedFault({ doing, location: bucket.location, answer: 'the answer names no upload session' })
-  return { session: place, condition, crc32c: await loadCrc32c(), turns: [], hashed: 0, crc: 0, size: 0 }
+  // Nothing is stored yet: the object that is in the way is somebody else's.
+  if (session === undefined) throw refusedFault(bucket, key, options)
+  return { session, condition, crc32c: await loadCrc32c(), turns: [], hashed: 0, crc: 0, size: 0 }
 }
 
 interface Piece {
@@ -130,12 +113,13 @@ async function finishSession(bucket: Bucket, upload: ResumableUpload, call: Uplo
 
 /** Where the server wants to go on. Undefined once the object is stored, which is then noted. */
 async function askOffset(bucket: Bucket, upload: ResumableUpload, call: UploadCall): Promise<number> {
-  const answer = await putToSession(bucket, upload, { range: 'bytes */*', body: [], call })
+  const answer = await putToSession(bucket, upload, { from: undefined, body: new Uint8Array(0), end: undefined, call })
   return (await reachedBy(bucket, upload, { answer, call })) ?? upload.size
 }
 
 interface Bytes {
-  readonly from: number
+  /** Undefined for a question. */
+  readonly from: number | undefined
   readonly body: Uint8Array
   /** The size of the whole object, if these are its last bytes. */
   readonly end: number | undefined
@@ -143,39 +127,19 @@ interface Bytes {
 }
 
 /** Up to which byte the server has the object; undefined once it is stored. */
-async function putBytes(bucket: Bucket, upload: ResumableUpload, { from, body, end, call }: Bytes): Promise<number | undefined> {
-  const span = body.length === 0 ? '*' : `${from}-${from + body.length - 1}`
-  const range = `bytes ${span}/${end ?? '*'}`
-  // Then the server compares before anything is visible.
-  const hash: Record<string, string> = end === undefined ? {} : { 'x-goog-hash': `crc32c=${formatCrc32c(upload.crc)}` }
-  const answer = await putToSession(bucket, upload, { range, body: body.length === 0 ? [] : [body], hash, call })
-  return await reachedBy(bucket, upload, { answer, call })
+async function putBytes(bucket: Bucket, upload: ResumableUpload, bytes: Bytes): Promise<number | undefined> {
+  const answer = await putToSession(bucket, upload, bytes)
+  return await reachedBy(bucket, upload, { answer, call: bytes.call })
 }
 
-interface SessionRequest {
-  readonly range: string
-  readonly body: readonly Uint8Array[]
-  readonly hash?: Readonly<Record<string, string>>
-  readonly call: UploadCall
-}
-
-async function putToSession(
-  bucket: Bucket,
-  { session }: ResumableUpload,
-  { range, body, hash, call }: SessionRequest,
-): Promise<HttpAnswer> {
-  const doing = `write of ${call.key}`
+async function putToSession(bucket: Bucket, upload: ResumableUpload, { from, body, end, call }: Bytes): Promise<SessionAnswer> {
+  const { key, options, signal } = call
+  const { contentType } = describe(bucket, options)
+  const crc32c = end === undefined ? undefined : formatCrc32c(upload.crc)
+  const engine = await bucket.open(signal)
   try {
-    return await bucket.send({
-      method: 'PUT',
-      // On the endpoint of the store, wherever the server believes to be: credentials go nowhere else.
-      path: session.pathname + session.search,
-      headers: { ...bucket.keyHeaders(), ...hash, 'content-range': range },
-      body,
-      doing,
-      signal: call.signal,
-      alsoFine: [308, 404, 410, 412],
-    })
+    const { session } = upload
+    return await engine.putToSession({ key, session, contentType, from, body, end, crc32c, doing: `write of ${key}`, signal })
   } catch (error) {
     // Bytes of earlier pieces were changed, too: nobody has them any more.
     throw isFault(error, 'corrupt') ? finalFault(error) : error
@@ -185,33 +149,26 @@ async function putToSession(
 async function reachedBy(
   bucket: Bucket,
   upload: ResumableUpload,
-  { answer, call }: { readonly answer: HttpAnswer; readonly call: UploadCall },
+  { answer, call }: { readonly answer: SessionAnswer; readonly call: UploadCall },
 ): Promise<number | undefined> {
   const { key } = call
-  const text = await readText(answer)
   if (answer.status === 404 || answer.status === 410) throw lostFault(bucket, key)
   if (answer.status === 308) return Number(/^bytes=0-(\d+)$/.exec(answer.headers.range ?? '')?.[1] ?? -1) + 1
   const doing = `write of ${key}`
   const stored =
     answer.status === 412
       ? await ownObjectOrFault(bucket, { ...call, condition: upload.condition })
-      : parseResource(parsed(text), { location: bucket.location, doing })
+      : parseResource(answer.resource, { location: bucket.location, doing })
   await refuseWrongBytes(bucket, stored, { doing, size: upload.size, crc: formatCrc32c(upload.crc), retryable: false })
   upload.stored = stored
   return undefined
 }
 
-/** The server answers 499 where it ended the session, and 404 or 410 where there is none (any more). */
-async function endSession(bucket: Bucket, upload: ResumableUpload, key: string): Promise<void> {
-  const { session } = upload
-  const answer = await bucket.send({
-    method: 'DELETE',
-    path: session.pathname + session.search,
-    doing: `clean-up after the failed write of ${key}`,
-    signal: undefined,
-    alsoFine: [404, 410, 499],
-  })
-  await readText(answer)
+/** Nobody else would: sessions cannot be listed, so what is not ended now is there for a week. */
+async function endSession(bucket: Bucket, { session }: ResumableUpload, key: string): Promise<void> {
+  const engine = await bucket.open(undefined)
+  const doing = `clean-up after the failed write of ${key}`
+  await retried(bucket.options.retry, { operation: 'abort', key, signal: undefined }, () => engine.endSession({ session, doing }))
 }
 
 function lostFault({ location }: Bucket, key: string): Fault {

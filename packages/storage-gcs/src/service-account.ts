@@ -38,13 +38,15 @@ export async function requestServiceAccountToken(
   signal: AbortSignal | undefined,
 ): Promise<AccessToken> {
   const issuedAt = Math.floor(now().getTime() / 1000)
+  const url = URL.parse(key.token_uri ?? TOKEN_URI)
+  if (url === null || !/^https?:$/.test(url.protocol)) throw unusableFault(`the token_uri of ${key.client_email} is no URL`)
   const body = new URLSearchParams({
     grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
     assertion: signedStatement(key, issuedAt),
   })
   const answer = await sendRequest(line, {
     method: 'POST',
-    url: new URL(key.token_uri ?? TOKEN_URI),
+    url,
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: [Buffer.from(body.toString())],
     doing: DOING,
@@ -71,15 +73,12 @@ function signedStatement(key: ServiceAccountKey, issuedAt: number): string {
   try {
     return `${signed}.${sign('sha256', Buffer.from(signed), createPrivateKey(key.private_key)).toString('base64url')}`
   } catch {
-    throw new Fault(
-      'denied',
-      'GCS_CREDENTIALS_MISSING',
-      `the private key of ${key.client_email} cannot be used: it is damaged or of another kind`,
-      {
-        hint: 'make a new JSON key for the service account',
-      },
-    )
+    throw unusableFault(`the private key of ${key.client_email} cannot be used: it is damaged or of another kind`)
   }
+}
+
+function unusableFault(message: string): Fault {
+  return new Fault('denied', 'GCS_CREDENTIALS_MISSING', message, { hint: 'make a new JSON key for the service account' })
 }
 
 function refusal(

@@ -1,11 +1,10 @@
 import { isFault } from '@waltz/errors'
 import { checksumFault, objectReplacedFault, type PutOptions, type UploadCall } from '@waltz/storage'
-import { uploadPath, type Bucket } from './bucket.ts'
+import type { Bucket } from './bucket.ts'
 import { ownObjectOrFault, markOf, type PutCondition } from './condition.ts'
 import { formatCrc32c, type Crc32c } from './crc32c.ts'
-import { readText } from './read-text.ts'
 import { deleteGeneration } from './delete.ts'
-import { parseResource, RESOURCE_FIELDS, type ObjectResource } from './resource.ts'
+import { parseResource, type ObjectResource } from './resource.ts'
 
 /** What is stored in one request. */
 export interface WholeUpload {
@@ -17,39 +16,23 @@ export interface WholeUpload {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
-/** Bytes that no JSON holds: a boundary needs to differ from the content only where lines begin, and its length is sent along. */
-const BOUNDARY_DIGITS = 40
-
 /** One request with description and bytes ("multipart upload"); the store refuses bytes that do not fit the checksum sent along. */
 export async function uploadWhole(bucket: Bucket, upload: WholeUpload, call: UploadCall): Promise<ObjectResource> {
   const { key, body, crc32c, condition } = upload
   const doing = `write of ${key}`
   const crc = formatCrc32c(crc32c(body, 0))
-  const boundary = `waltz-${bucket.options.randomHex(BOUNDARY_DIGITS)}`
   const description = {
     ...describe(bucket, call.options),
     crc32c: crc,
     ...(upload.metadata === undefined ? markOf(condition) : { metadata: upload.metadata }),
   }
-  const head =
-    `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${JSON.stringify(description)}\r\n` +
-    `--${boundary}\r\nContent-Type: ${description.contentType}\r\n\r\n`
-  const answer = await refusingReplaced(bucket, call, () =>
-    bucket.send({
-      method: 'POST',
-      path: uploadPath(bucket),
-      query: { uploadType: 'multipart', name: key, ifGenerationMatch: condition.generation, fields: RESOURCE_FIELDS },
-      headers: { ...bucket.keyHeaders(), 'content-type': `multipart/related; boundary=${boundary}` },
-      body: [Buffer.from(head), body, Buffer.from(`\r\n--${boundary}--\r\n`)],
-      doing,
-      key,
-      signal: call.signal,
-      alsoFine: [412],
-    }),
+  const { signal } = call
+  const engine = await bucket.open(signal)
+  const { written } = await refusingReplaced(bucket, call, () =>
+    engine.storeWhole({ key, description, ifGeneration: condition.generation, body, doing, signal }),
   )
-  const text = await readText(answer)
-  if (answer.status === 412) return await ownObjectOrFault(bucket, { ...call, key, condition })
-  const stored = parseResource(parsed(text), { location: bucket.location, doing })
+  if (written === undefined) return await ownObjectOrFault(bucket, { ...call, key, condition })
+  const stored = parseResource(written, { location: bucket.location, doing })
   await refuseWrongBytes(bucket, stored, { doing, size: body.length, crc, retryable: true })
   return stored
 }
@@ -96,13 +79,4 @@ export async function refuseWrongBytes(
     bucket.options.onLeftover?.({ key: stored.name, error }),
   )
   throw checksumFault({ doing, location: bucket.location }, { retryable })
-}
-
-/** Nonsense gives nothing, which is then refused for what is missing. */
-export function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
 }

@@ -13,6 +13,15 @@ const stores: readonly (readonly [name: string, make: (fake: GcsFake) => ObjectS
   ['one request each', (fake) => gcsStore(fake)],
   ['resumable in pieces of 256 KiB, pages of 10', (fake) => gcsStore(fake, { chunkBytes: MIB / 4, pageSize: 10 })],
   ['composed of pieces in parallel', (fake) => gcsStore(fake, { chunkBytes: MIB / 4, pieceConcurrency: 4 })],
+  ["by Google's client, pages of 10", (fake) => gcsStore(fake, { engine: 'google-cloud', chunkBytes: MIB / 4, pageSize: 10 })],
+  [
+    "by Google's client, under a key",
+    (fake) => gcsStore(fake, { engine: 'google-cloud', encryptionKey: new Uint8Array(32).fill(7), chunkBytes: MIB }),
+  ],
+  [
+    "by Google's client, with a service account",
+    (fake) => gcsStore(fake, { engine: 'google-cloud', credentials: { kind: 'key', key: { ...fake.serviceAccountKey } } }),
+  ],
   ['under a key', (fake) => gcsStore(fake, { encryptionKey: new Uint8Array(32).fill(7), chunkBytes: MIB, pieceConcurrency: 2 })],
   [
     'with a service account, retries and a prefix',
@@ -20,7 +29,7 @@ const stores: readonly (readonly [name: string, make: (fake: GcsFake) => ObjectS
   ],
 ]
 
-describe.each(formsToRun(stores, 3))('GCS store, %s', (name, make) => {
+describe.each(formsToRun(stores, 4))('GCS store, %s', (name, make) => {
   let fake: GcsFake
   let store: ObjectStore
   beforeAll(async () => {
@@ -45,6 +54,7 @@ describe.each(formsToRun(stores, 3))('GCS store, %s', (name, make) => {
 const parts = partCases(storageFacts.partBytes)
 const larger: readonly (readonly [name: string, cases: readonly ConformanceCase[], options: Partial<GcsStoreOptions>])[] = [
   ['resumable', [...parts, ...raceCases(storageFacts.races)], { chunkBytes: storageFacts.partBytes }],
+  ["by Google's client", [...parts, ...raceCases(storageFacts.races)], { engine: 'google-cloud', chunkBytes: storageFacts.partBytes }],
   ['composed', parts, { chunkBytes: storageFacts.partBytes, pieceConcurrency: 4 }],
   ...(soaking ? [['200 MiB', largeCases, {}] as const] : []),
 ]

@@ -132,8 +132,8 @@ function untilStopped<T>(promise: Promise<T>, watch: StallWatch): Promise<T> {
 /** With `skipValidation: false`, one listing comes before everything else. */
 async function validated(place: Place, options: CallOptions | undefined): Promise<void> {
   if (place.options.skipValidation !== false) return
-  place.known.validated ??= attempt(place, { doing: 'listing the bucket to make sure that it can be', options }, ({ client, sdk }, sent) =>
-    client.send(new sdk.ListObjectsV2Command({ Bucket: place.bucket, MaxKeys: 1 }), sent),
+  place.known.validated ??= attempt(place, { doing: 'listing the bucket to make sure that it can be', options }, ({ send }, sent) =>
+    send('ListObjectsV2', { Bucket: place.bucket, MaxKeys: 1 }, sent),
   ).then(
     ({ watch }) => watch.stop(),
     (error: unknown) => {

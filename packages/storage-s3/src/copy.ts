@@ -22,8 +22,8 @@ export async function copyObject(place: Place, from: string, to: string, options
   const source = await headObject(place, from, options)
   if (source.size > maxCopyBytes) return copyInParts(place, { source, to }, options)
   try {
-    await call(place, { doing: `copy ${from} to ${to}`, key: from, options }, ({ client, sdk }, sent) =>
-      client.send(new sdk.CopyObjectCommand({ ...copyParams(place, {}), ...sourceOf(place, source), Key: to }), sent),
+    await call(place, { doing: `copy ${from} to ${to}`, key: from, options }, ({ send }, sent) =>
+      send('CopyObject', { ...copyParams(place, {}), ...sourceOf(place, source), Key: to }, sent),
     )
   } catch (error) {
     if (statusOf(error) !== 501) throw error
@@ -38,13 +38,13 @@ interface PartedCopy {
 }
 
 async function copyInParts(place: Place, { source, to }: PartedCopy, options: CallOptions | undefined): Promise<void> {
-  const { UploadId = '' } = await call(place, { doing: `begin to copy to ${to}`, options }, ({ client, sdk }, sent) =>
-    client.send(new sdk.CreateMultipartUploadCommand({ ...copyParams(place, {}), Key: to }), sent),
+  const { UploadId = '' } = await call(place, { doing: `begin to copy to ${to}`, options }, ({ send }, sent) =>
+    send('CreateMultipartUpload', { ...copyParams(place, {}), Key: to }, sent),
   )
   try {
     const Parts = await copyParts(place, { source, to, id: UploadId }, options)
-    await call(place, { doing: `complete ${to}`, options }, ({ client, sdk }, sent) =>
-      client.send(new sdk.CompleteMultipartUploadCommand({ ...readParams(place), Key: to, UploadId, MultipartUpload: { Parts } }), sent),
+    await call(place, { doing: `complete ${to}`, options }, ({ send }, sent) =>
+      send('CompleteMultipartUpload', { ...readParams(place), Key: to, UploadId, MultipartUpload: { Parts } }, sent),
     )
   } catch (error) {
     await abortUpload(place, { key: to, id: UploadId }, undefined).catch((leftover: unknown) =>
@@ -73,16 +73,17 @@ async function copyParts(
     for (const PartNumber of rest) {
       const range = `bytes=${(PartNumber - 1) * bytes}-${Math.min(PartNumber * bytes, source.size) - 1}`
       const copied = await retried(place.options.retry, { operation: 'copy', key: to, signal: options?.signal }, () =>
-        call(place, { doing: `copy part ${PartNumber} to ${to}`, key: source.key, options }, ({ client, sdk }, sent) =>
-          client.send(
-            new sdk.UploadPartCopyCommand({
+        call(place, { doing: `copy part ${PartNumber} to ${to}`, key: source.key, options }, ({ send }, sent) =>
+          send(
+            'UploadPartCopy',
+            {
               ...readParams(place),
               ...sourceOf(place, source),
               Key: to,
               UploadId: id,
               PartNumber,
               CopySourceRange: range,
-            }),
+            },
             sent,
           ),
         ),

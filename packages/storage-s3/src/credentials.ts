@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { promises } from 'node:fs'
 import { accessDeniedFault, optionsFault } from '@waltz/storage'
 import type { RequestMaker } from './http-requests.ts'
 import type { S3Credentials, S3StaticCredentials } from './options.ts'
@@ -52,7 +52,8 @@ export function secretsOf(credentials: S3Credentials | undefined): readonly stri
   return [...own, credentials?.kind === 'role' ? (credentials.externalId ?? '') : ''].filter((secret) => secret !== '')
 }
 
-function keysOf({ accessKeyId, secretAccessKey, sessionToken }: S3StaticCredentials): SdkKeys {
+/** Fixed keys, without what surrounds them. @throws Fault `invalid` `STORAGE_OPTIONS_INVALID`. */
+export function keysOf({ accessKeyId, secretAccessKey, sessionToken }: S3StaticCredentials): SdkKeys {
   if (accessKeyId.trim() === '' || secretAccessKey.trim() === '') throw optionsFault('an access key or a secret key is empty')
   return {
     accessKeyId: accessKeyId.trim(),
@@ -113,7 +114,7 @@ async function assumedRole(chosen: Assumed, around: CredentialSurroundings): Pro
 
 async function tokenOf(path: string): Promise<string> {
   try {
-    return (await readFile(path, 'utf8')).trim()
+    return (await promises.readFile(path, 'utf8')).trim()
   } catch (cause) {
     throw optionsFault(`the web identity token file ${path} cannot be read: ${(cause as { readonly code?: string }).code ?? 'error'}`)
   }

@@ -44,11 +44,8 @@ export async function deleteDoomed(place: Place, doomed: Iterable<Doomed>, optio
 /** Where a delete request without an answer can be made again: it does no harm. */
 export async function deleteOne(place: Place, { key, versionId }: Doomed, options: CallOptions | undefined): Promise<void> {
   try {
-    await call(place, { doing: `delete ${key}`, key, options }, ({ client, sdk }, sent) =>
-      client.send(
-        new sdk.DeleteObjectCommand({ ...bucketParams(place), Key: key, ...(versionId === undefined ? {} : { VersionId: versionId }) }),
-        sent,
-      ),
+    await call(place, { doing: `delete ${key}`, key, options }, ({ send }, sent) =>
+      send('DeleteObject', { ...bucketParams(place), Key: key, ...(versionId === undefined ? {} : { VersionId: versionId }) }, sent),
     )
   } catch (error) {
     if (!isFault(error, 'not-found')) throw error // some clones say so; what is gone is gone
@@ -67,15 +64,16 @@ async function deleteAllVersions(place: Place, keys: readonly string[], options:
 async function deleteBatch(place: Place, batch: readonly Doomed[], options: CallOptions | undefined): Promise<void> {
   let errors: readonly ObjectError[]
   try {
-    const output = await call(place, { doing: `delete ${batch.length} objects`, options }, ({ client, sdk }, sent) =>
-      client.send(
-        new sdk.DeleteObjectsCommand({
+    const output = await call(place, { doing: `delete ${batch.length} objects`, options }, ({ send }, sent) =>
+      send(
+        'DeleteObjects',
+        {
           ...bucketParams(place),
           Delete: {
             Quiet: true,
             Objects: batch.map(({ key, versionId }) => ({ Key: key, ...(versionId === undefined ? {} : { VersionId: versionId }) })),
           },
-        }),
+        },
         sent,
       ),
     )
@@ -146,7 +144,8 @@ async function deleteSingly(place: Place, doomed: readonly Doomed[], options: Ca
   await untilAborted(Promise.resolve(), options?.signal)
 }
 
-function batchSize({ options, provider }: Place): number {
+/** Keys of one bulk deletion. */
+export function batchSize({ options, provider }: Pick<Place, 'options' | 'provider'>): number {
   const wanted = options.deleteBatch ?? 1000
   return Math.min(wanted <= 0 ? 1000 : wanted, provider.quirks.maxDeleteBatch, 1000)
 }

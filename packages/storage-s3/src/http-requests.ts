@@ -236,15 +236,16 @@ function headersOf({ headers }: IncomingMessage): Record<string, string> {
   return flat
 }
 
-function queryText(query: SignedRequest['query']): string {
+/** The query of a URL, with its question mark, in the order and form that signatures want; empty where there is none. */
+export function queryText(query: SignedRequest['query']): string {
   const parts = Object.entries(query ?? {}).flatMap(([name, value]) => {
-    if (value === null) return [escape(name)]
-    return (typeof value === 'string' ? [value] : value).map((item) => `${escape(name)}=${escape(item)}`)
+    if (value === null) return [escapePart(name)]
+    return (typeof value === 'string' ? [value] : value).map((item) => `${escapePart(name)}=${escapePart(item)}`)
   })
   return parts.length === 0 ? '' : `?${parts.toSorted().join('&')}`
 }
 
 /** Everything but letters, digits and `-_.~`, as signatures want it. */
-function escape(text: string): string {
+export function escapePart(text: string): string {
   return encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 }

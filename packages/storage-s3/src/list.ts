@@ -79,9 +79,10 @@ async function* pages(place: Place, question: PageQuestion): AsyncGenerator<Page
 }
 
 async function pageV2(place: Place, { prefix, delimiter, after, options }: PageQuestion, mark: PageMark): Promise<Page> {
-  const output = await call(place, { doing: `list ${prefix}`, options }, ({ client, sdk }, sent) =>
-    client.send(
-      new sdk.ListObjectsV2Command({
+  const output = await call(place, { doing: `list ${prefix}`, options }, ({ send }, sent) =>
+    send(
+      'ListObjectsV2',
+      {
         ...bucketParams(place),
         Prefix: prefix,
         EncodingType: 'url',
@@ -89,7 +90,7 @@ async function pageV2(place: Place, { prefix, delimiter, after, options }: PageQ
         ...(delimiter === undefined ? {} : { Delimiter: delimiter }),
         ...(after === undefined || mark.token !== undefined ? {} : { StartAfter: after }),
         ...(mark.token === undefined ? {} : { ContinuationToken: mark.token }),
-      }),
+      },
       sent,
     ),
   )
@@ -100,16 +101,17 @@ async function pageV2(place: Place, { prefix, delimiter, after, options }: PageQ
 
 async function pageV1(place: Place, { prefix, delimiter, after, options }: PageQuestion, mark: PageMark): Promise<Page> {
   const marker = mark.marker ?? after
-  const output = await call(place, { doing: `list ${prefix}`, options }, ({ client, sdk }, sent) =>
-    client.send(
-      new sdk.ListObjectsCommand({
+  const output = await call(place, { doing: `list ${prefix}`, options }, ({ send }, sent) =>
+    send(
+      'ListObjects',
+      {
         ...bucketParams(place),
         Prefix: prefix,
         EncodingType: 'url',
         MaxKeys: place.pageSize,
         ...(delimiter === undefined ? {} : { Delimiter: delimiter }),
         ...(marker === undefined ? {} : { Marker: marker }),
-      }),
+      },
       sent,
     ),
   )

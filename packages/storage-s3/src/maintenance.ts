@@ -71,15 +71,16 @@ async function uploadPage(
   place: Place,
   { prefix, mark, options }: { readonly prefix: string; readonly mark: UploadMark; readonly options: CallOptions | undefined },
 ): Promise<UploadPage> {
-  const output = await call(place, { doing: `list unfinished uploads below ${prefix}`, options }, ({ client, sdk }, sent) =>
-    client.send(
-      new sdk.ListMultipartUploadsCommand({
+  const output = await call(place, { doing: `list unfinished uploads below ${prefix}`, options }, ({ send }, sent) =>
+    send(
+      'ListMultipartUploads',
+      {
         ...bucketParams(place),
         Prefix: prefix,
         EncodingType: 'url',
         MaxUploads: place.pageSize,
         ...mark,
-      }),
+      },
       sent,
     ),
   )
@@ -110,14 +111,15 @@ async function bytesOf(
         Parts = [],
         IsTruncated,
         NextPartNumberMarker,
-      } = await call(place, { doing: `list the parts of ${key}`, options }, ({ client, sdk }, sent) =>
-        client.send(
-          new sdk.ListPartsCommand({
+      } = await call(place, { doing: `list the parts of ${key}`, options }, ({ send }, sent) =>
+        send(
+          'ListParts',
+          {
             ...bucketParams(place),
             Key: key,
             UploadId: id,
             ...(from === undefined ? {} : { PartNumberMarker: from }),
-          }),
+          },
           sent,
         ),
       )
@@ -145,8 +147,8 @@ export async function abortUpload(
   options: CallOptions | undefined,
 ): Promise<void> {
   try {
-    await call(place, { doing: `remove the parts of ${key}`, options }, ({ client, sdk }, sent) =>
-      client.send(new sdk.AbortMultipartUploadCommand({ ...bucketParams(place), Key: key, UploadId: id }), sent),
+    await call(place, { doing: `remove the parts of ${key}`, options }, ({ send }, sent) =>
+      send('AbortMultipartUpload', { ...bucketParams(place), Key: key, UploadId: id }, sent),
     )
   } catch (error) {
     if (codeOf(error) !== 'NoSuchUpload') throw error

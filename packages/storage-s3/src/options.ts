@@ -59,6 +59,11 @@ export interface S3StoreOptions extends NetworkStoreOptions {
   readonly disable100Continue?: boolean
   /** True unless given. False: the first call makes sure by one small listing that the bucket can be listed. */
   readonly skipValidation?: boolean
+  /**
+   * `requests`, unless given: with fixed keys, or none, objects are read and stored by requests of the package's own, and the SDK is
+   * loaded for listings, copies, bulk deletions and addresses with rules of their own. `aws-sdk`: by the SDK, always.
+   */
+  readonly engine?: 'requests' | 'aws-sdk'
   /** Appended to the user agent. */
   readonly userAgent?: string
   /** Overrides what the table of providers says about this one, or names its row. */
@@ -160,8 +165,6 @@ export interface S3ProviderChoice {
 export interface S3Quirks {
   /** CRC32 headers and the SDK's checksum protocol are understood; otherwise `Content-MD5` goes along, which every S3 verifies. */
   readonly crc: boolean
-  /** Streaming bodies may be `aws-chunked` with a checksum trailer. Waltz's bodies have a known length, so nothing depends on it. */
-  readonly chunkedTrailers: boolean
   /** `If-None-Match: *` on PutObject: honoured, ignored or refused, or to be found out at the first such put. */
   readonly createOnlyWhole: 'yes' | 'no' | 'probe'
   /** The same on CompleteMultipartUpload; where it is not, a claim object guards the name. */
@@ -182,8 +185,6 @@ export interface S3Quirks {
   readonly returnsChecksums: boolean
   /** More parts of one object at the same time are refused or slowed down. */
   readonly maxUploadConcurrency: number
-  /** All parts but the last must have the same size. Waltz's always have. */
-  readonly equalParts: boolean
   /** DeleteObjects takes so many keys. */
   readonly maxDeleteBatch: number
   /** The store keeps versions and lists them. */

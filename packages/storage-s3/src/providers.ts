@@ -3,7 +3,6 @@ import type { S3ProviderChoice, S3ProviderName, S3Quirks } from './options.ts'
 /** What every clone of the last ten years can do; the rows below tell how they differ from it. */
 const COMMON: S3Quirks = {
   crc: false,
-  chunkedTrailers: false,
   createOnlyWhole: 'probe',
   createOnlyMultipart: 'no',
   ifMatch: 'probe',
@@ -14,7 +13,6 @@ const COMMON: S3Quirks = {
   md5Etags: true,
   returnsChecksums: false,
   maxUploadConcurrency: Number.MAX_SAFE_INTEGER,
-  equalParts: false,
   maxDeleteBatch: 1000,
   versions: true,
   copy: true,
@@ -29,18 +27,17 @@ export const PROVIDERS: Readonly<Record<S3ProviderName, S3Quirks>> = {
   aws: {
     ...COMMON,
     crc: true,
-    chunkedTrailers: true,
     createOnlyWhole: 'yes',
     createOnlyMultipart: 'yes',
     ifMatch: 'yes',
     bulkDeleteMd5: false,
     returnsChecksums: true,
   },
-  r2: { ...COMMON, createOnlyWhole: 'yes', ifMatch: 'yes', equalParts: true, versions: false },
+  r2: { ...COMMON, createOnlyWhole: 'yes', ifMatch: 'yes', versions: false },
   b2: { ...COMMON },
   // Version 16 accepts a wrong CRC32, ignores conditions when an upload is completed, and compares `If-Match` without quotes.
   ceph: { ...COMMON, createOnlyWhole: 'yes', ifMatch: 'yes', unquotedIfMatch: true },
-  minio: { ...COMMON, chunkedTrailers: true, returnsChecksums: true },
+  minio: { ...COMMON, returnsChecksums: true },
   wasabi: { ...COMMON },
   // The XML interface takes keys one by one in older projects, and composed objects have no MD5 as etag (which shows by its form).
   gcs: { ...COMMON, bulkDelete: false, versions: false },

@@ -164,8 +164,8 @@ export async function sendPut(place: Place, put: WholePut, condition: Condition)
   const md5 = quirks.crc ? undefined : md5Hex(body)
   const checksum = md5 === undefined ? { ChecksumCRC32: crc32Base64(body) } : { ContentMD5: base64OfHex(md5) }
   const purpose = { doing: `store ${key}`, key, options: put.signal === undefined ? undefined : { signal: put.signal } }
-  const open = await openCall(place, purpose, ({ client, sdk }, sent) =>
-    client.send(new sdk.PutObjectCommand({ ...params, Key: key, Body: body, ContentLength: body.length, ...checksum, ...condition }), sent),
+  const open = await openCall(place, purpose, ({ send }, sent) =>
+    send('PutObject', { ...params, Key: key, Body: body, ContentLength: body.length, ...checksum, ...condition }, sent),
   )
   open.watch.stop()
   place.known.bucketSeen = true

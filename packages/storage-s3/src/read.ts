@@ -14,7 +14,6 @@ import {
   type ObjectBody,
   type ObjectInfo,
 } from '@waltz/storage'
-import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3'
 import { call, openCall, type OpenCall } from './call.ts'
 import { bareEtag, bodyCheck, type BodyCheck } from './checksums.ts'
 import { statusOf } from './errors.ts'
@@ -22,12 +21,12 @@ import { isHidden } from './hidden-keys.ts'
 import { infoOf, PART_BYTES } from './object-info.ts'
 import { readParams } from './object-params.ts'
 import type { Place } from './place.ts'
+import type { OutputOf } from './requests.ts'
 
 /** What a HEAD tells, metadata included. */
 export interface HeadAnswer {
   readonly info: ObjectInfo
   readonly metadata: Readonly<Record<string, string>>
-  readonly contentDate: Date | undefined
 }
 
 /** `ObjectStore.head`. */
@@ -41,8 +40,8 @@ export async function headObject(place: Place, key: string, options: CallOptions
 /** HEAD of any key, Waltz's own included. */
 export async function headAny(place: Place, key: string, options: CallOptions | undefined): Promise<HeadAnswer> {
   try {
-    const output = await call(place, { doing: `look at ${key}`, key, options }, ({ client, sdk }, sent) =>
-      client.send(new sdk.HeadObjectCommand({ ...readParams(place), Key: key }), sent),
+    const output = await call(place, { doing: `look at ${key}`, key, options }, ({ send }, sent) =>
+      send('HeadObject', { ...readParams(place), Key: key }, sent),
     )
     place.known.bucketSeen = true
     return headAnswer(key, output, output.ContentLength)
@@ -96,16 +95,16 @@ interface Opening {
   readonly range: ByteRange | undefined
 }
 
-function openGet(place: Place, key: string, { options, range }: Opening): Promise<OpenCall<GetObjectCommandOutput>> {
+function openGet(place: Place, key: string, { options, range }: Opening): Promise<OpenCall<OutputOf<'GetObject'>>> {
   const wanted = range === undefined ? {} : { Range: `bytes=${range.start}-${range.end === undefined ? '' : range.end - 1}` }
   const mode = place.provider.quirks.returnsChecksums && range === undefined ? { ChecksumMode: 'ENABLED' as const } : {}
-  return openCall(place, { doing: `read ${key}`, key, options }, ({ client, sdk }, sent) =>
-    client.send(new sdk.GetObjectCommand({ ...readParams(place), Key: key, ...wanted, ...mode }), sent),
+  return openCall(place, { doing: `read ${key}`, key, options }, ({ send }, sent) =>
+    send('GetObject', { ...readParams(place), Key: key, ...wanted, ...mode }, sent),
   )
 }
 
 interface Opened {
-  readonly open: OpenCall<GetObjectCommandOutput>
+  readonly open: OpenCall<OutputOf<'GetObject'>>
   readonly range: ByteRange
   readonly whole: boolean
 }
@@ -133,7 +132,7 @@ function bodyOf(place: Place, key: string, { open, range, whole }: Opened): Obje
 interface Pulling {
   readonly place: Place
   readonly key: string
-  readonly open: OpenCall<GetObjectCommandOutput>
+  readonly open: OpenCall<OutputOf<'GetObject'>>
   readonly expected: number
   readonly check: BodyCheck | undefined
 }
@@ -199,7 +198,7 @@ async function* coalesceHeld({ chunks, verify, keepsRest }: Pulled): AsyncGenera
   if (held !== undefined) yield held
 }
 
-function closeBody({ output, watch }: OpenCall<GetObjectCommandOutput>): void {
+function closeBody({ output, watch }: OpenCall<OutputOf<'GetObject'>>): void {
   watch.stop()
   const source = output.Body as unknown as IncomingMessage | undefined
   if (source === undefined || source.readableEnded) return
@@ -211,12 +210,12 @@ function emptyBody(info: ObjectInfo): ObjectBody {
   return createObjectBody({ info, read: () => sourceOf()[Symbol.asyncIterator](), close: async () => undefined })
 }
 
-function totalOf({ ContentRange, ContentLength }: GetObjectCommandOutput): number {
+function totalOf({ ContentRange, ContentLength }: OutputOf<'GetObject'>): number {
   const total = /\/(\d+)$/.exec(ContentRange ?? '')?.[1]
   return total === undefined ? (ContentLength ?? 0) : Number(total)
 }
 
-function checkOf({ provider }: Place, output: GetObjectCommandOutput, size: number): BodyCheck | undefined {
+function checkOf({ provider }: Place, output: OutputOf<'GetObject'>, size: number): BodyCheck | undefined {
   const { ServerSideEncryption: sse, SSECustomerAlgorithm, ChecksumCRC32, ChecksumSHA1, ChecksumSHA256, Metadata = {} } = output
   const plain = (sse === undefined || sse === 'AES256') && SSECustomerAlgorithm === undefined
   const partBytes = Number(Metadata[PART_BYTES])
@@ -229,10 +228,9 @@ function checkOf({ provider }: Place, output: GetObjectCommandOutput, size: numb
   })
 }
 
-function headAnswer(key: string, output: HeadObjectCommandOutput | GetObjectCommandOutput, size: number | undefined): HeadAnswer {
+function headAnswer(key: string, output: OutputOf<'HeadObject'> | OutputOf<'GetObject'>, size: number | undefined): HeadAnswer {
   return {
     info: infoOf(key, { size, modifiedAt: output.LastModified, etag: output.ETag }),
     metadata: output.Metadata ?? {},
-    contentDate: output.LastModified,
   }
 }

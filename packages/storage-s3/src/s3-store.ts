@@ -12,7 +12,7 @@ import {
   type StoreCapabilities,
 } from '@waltz/storage'
 import { copyObject } from './copy.ts'
-import { deleteObjects } from './delete.ts'
+import { batchSize, deleteObjects } from './delete.ts'
 import { checkTarget } from './hidden-keys.ts'
 import { listObjectGroups, listObjects } from './list.ts'
 import { createMaintenance } from './maintenance.ts'
@@ -47,12 +47,16 @@ export function createS3Store(options: S3StoreOptions): MaintainedStore {
     list: (prefix, call) => listObjects(place, prefix, call),
     listGroups: (prefix, call) => listObjectGroups(place, prefix, call),
     copy: (from, to, call) => copyObject(place, from, to, call),
-    [Symbol.asyncDispose]: () => place.sessions.close(),
+    async [Symbol.asyncDispose]() {
+      await uploader.close()
+      await place.sessions.close()
+    },
   }
 }
 
 /** Read from what is known now. */
-function capabilitiesOf({ provider, partBytes, options }: Place): StoreCapabilities {
+function capabilitiesOf(place: Place): StoreCapabilities {
+  const { provider, partBytes } = place
   return {
     get copy() {
       return provider.quirks.copy
@@ -70,11 +74,7 @@ function capabilitiesOf({ provider, partBytes, options }: Place): StoreCapabilit
     rangedGet: true,
     maxObjectBytes: partBytes * MAX_PARTS,
     get maxDeleteBatch() {
-      return Math.min(
-        options.deleteBatch === undefined || options.deleteBatch <= 0 ? 1000 : options.deleteBatch,
-        provider.quirks.maxDeleteBatch,
-        1000,
-      )
+      return batchSize(place)
     },
   }
 }

@@ -1,6 +1,22 @@
-import type * as S3 from '@aws-sdk/client-s3'
-
-/** Types of the SDK alone: nothing of it is loaded before the first call. */
-export type Sdk = typeof S3
-export type S3Client = S3.S3Client
-export type S3ClientConfig = S3.S3ClientConfig
+/** What is used of the SDK, and nothing else of it: loaded by `import()` when the first request needs it. */
+export {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CopyObjectCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetBucketLocationCommand,
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  ListPartsCommand,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3'

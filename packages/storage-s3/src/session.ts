@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto'
-import type { S3Client, S3ClientConfig } from './sdk.ts'
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { createHttpAgents, type HttpAgents } from '@waltz/network'
-import { keysFor } from './credentials.ts'
+import { keysFor, keysOf } from './credentials.ts'
 import { regionOfLocation, type S3Endpoint } from './endpoint.ts'
 import { addressFrom } from './endpoint-source.ts'
-import { createRequestMaker, type RequestMaker } from './http-requests.ts'
+import { createRequestMaker, newSight, type RequestMaker } from './http-requests.ts'
 import type { S3StoreOptions } from './options.ts'
+import { isOwn } from './own-requests.ts'
+import { createOwnSender, ownTarget } from './own-sender.ts'
 import type { ProviderKnowledge } from './providers.ts'
-import type { Sdk } from './sdk.ts'
+import type { RequestName, SendRequest } from './requests.ts'
 
-/** A client of the SDK, ready to send. */
+/** Ready to send. */
 export interface Session {
-  readonly sdk: Sdk
-  readonly client: S3Client
+  readonly send: SendRequest
   readonly region: string
 }
 
@@ -43,11 +44,9 @@ export function createSessions(around: SessionSurroundings): Sessions {
   const regionGiven = region !== undefined
 
   const start = async (): Promise<Session> => {
-    const sdk = await import('@aws-sdk/client-s3')
-    const known =
-      region ?? (endpoint.amazon ? await findRegion(await clientFor({ around, sdk, agents }, 'us-east-1'), around, sdk) : 'us-east-1')
-    region = known
-    return { sdk, region: known, client: await clientFor({ around, sdk, agents }, known) }
+    const making: Making = { around, agents }
+    region ??= endpoint.amazon ? await findRegion(await openSdk(making, 'us-east-1', undefined), around) : 'us-east-1'
+    return openSession(making, region)
   }
   return {
     regionGiven,
@@ -71,13 +70,48 @@ export function createSessions(around: SessionSurroundings): Sessions {
 
 interface Making {
   readonly around: SessionSurroundings
-  readonly sdk: Sdk
   readonly agents: HttpAgents[]
 }
 
-async function clientFor(making: Making, region: string): Promise<S3Client> {
-  const { around, sdk } = making
+/** Makes requests of its own where it can, and loads the SDK for the first that it cannot. */
+async function openSession(making: Making, region: string): Promise<Session> {
+  const { options, endpoint } = making.around
+  const target = ownTarget(options, endpoint, region)
+  if (target === undefined) return { send: (await openSdk(making, region, undefined)).send, region }
+  // One pool of connections, whoever makes the request.
+  const maker = await requestMaker(making, target)
+  let sdk: Promise<Sdk> | undefined
+  const viaSdk: SendRequest = async (name, input, sent) => {
+    sdk ??= openSdk(making, region, maker).catch((error: unknown) => {
+      sdk = undefined // the next call tries again
+      throw error
+    })
+    return (await sdk).send(name, input, sent)
+  }
+  const own = createOwnSender({
+    options,
+    target,
+    region,
+    keys: options.credentials?.kind === 'static' ? keysOf(options.credentials) : undefined,
+    maker,
+    beforeSigning: (request) => addHeaders(options, request),
+  })
+  const send: SendRequest = (name, input, sent) => {
+    const ours: RequestName = name
+    return isOwn(ours) ? (own(ours, input as never, sent) as Promise<never>) : viaSdk(name, input, sent)
+  }
+  return { send, region }
+}
+
+/** The SDK with a client of it. */
+interface Sdk {
+  readonly send: SendRequest
+}
+
+async function openSdk(making: Making, region: string, maker: RequestMaker | undefined): Promise<Sdk> {
+  const { around } = making
   const { options, endpoint } = around
+  const sdk = await import('./sdk.ts')
   const target = endpoint.url ?? new URL(`https://${options.bucket}.s3.${region}.amazonaws.com`)
   const keys = await keysFor(options.credentials, {
     region,
@@ -88,7 +122,7 @@ async function clientFor(making: Making, region: string): Promise<S3Client> {
   const config: S3ClientConfig = {
     ...fixed,
     region,
-    requestHandler: await requestMaker(making, target),
+    requestHandler: maker ?? (await requestMaker(making, target)),
     forcePathStyle: options.pathStyle ?? false,
     useDualstackEndpoint: options.dualStack ?? false,
     useAccelerateEndpoint: options.accelerate ?? false,
@@ -100,7 +134,12 @@ async function clientFor(making: Making, region: string): Promise<S3Client> {
   }
   const client = new sdk.S3Client(config)
   client.middlewareStack.add(beforeSigning(around, client) as never, { step: 'build', name: 'waltzBeforeSigning', priority: 'low' })
-  return client
+  return {
+    send: (name, input, sent) => {
+      const Command = sdk[`${name}Command`] as unknown as new (given: object) => Parameters<S3Client['send']>[0]
+      return client.send(new Command(input), sent) as never
+    },
+  }
 }
 
 const NOBODY = { accessKeyId: 'anonymous', secretAccessKey: 'anonymous' }
@@ -146,22 +185,30 @@ async function requestMaker({ around, agents }: Making, target: URL): Promise<Re
 /** Headers that must be signed: those of the options, and the checksums that the provider understands. */
 function beforeSigning({ options, provider }: SessionSurroundings, client: S3Client): Middleware {
   return (next, context) => async (args) => {
-    const { headers, body, protocol } = args.request as {
-      readonly headers: Record<string, string>
-      readonly body?: unknown
-      readonly protocol: string
-    }
-    Object.assign(headers, lowered(options.requestHeaders))
+    const request = args.request as UnsignedParts
+    const { headers, body } = request
     if (options.credentials?.kind === 'instance' && options.credentials.yandexSessionToken === true) {
       const { sessionToken } = await client.config.credentials()
       if (sessionToken !== undefined) headers['x-yacloud-subjecttoken'] = sessionToken
     }
     if (context.commandName === 'DeleteObjectsCommand' && provider.quirks.bulkDeleteMd5) onlyMd5(headers, body)
-    // The signature need not cover the bytes when it covers their MD5, or when TLS does.
-    if (body instanceof Uint8Array && (protocol === 'https:' || headers['content-md5'] !== undefined))
-      headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD'
+    addHeaders(options, request)
     return next(args)
   }
+}
+
+interface UnsignedParts {
+  readonly headers: Record<string, string>
+  readonly body?: unknown
+  readonly protocol: string
+}
+
+/** What every request has, whoever makes it. */
+export function addHeaders({ requestHeaders }: Pick<S3StoreOptions, 'requestHeaders'>, { headers, body, protocol }: UnsignedParts): void {
+  Object.assign(headers, lowered(requestHeaders))
+  // The signature need not cover the bytes when it covers their MD5, or when TLS does.
+  if (body instanceof Uint8Array && (protocol === 'https:' || headers['content-md5'] !== undefined))
+    headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD'
 }
 
 /** One of the step "build", as far as it concerns us. */
@@ -179,10 +226,11 @@ function lowered(headers: Readonly<Record<string, string>> | undefined): Record<
 }
 
 /** Asks the first region where the bucket lies (SET 5.1); a refusal tells it too. */
-async function findRegion(client: S3Client, { options }: SessionSurroundings, sdk: Sdk): Promise<string> {
+async function findRegion({ send }: Sdk, { options }: SessionSurroundings): Promise<string> {
   let region: string | undefined
   try {
-    const { LocationConstraint } = await client.send(new sdk.GetBucketLocationCommand({ Bucket: options.bucket }))
+    const quiet = { abortSignal: new AbortController().signal, sight: newSight() }
+    const { LocationConstraint } = await send('GetBucketLocation', { Bucket: options.bucket }, quiet)
     region = regionOfLocation(LocationConstraint)
   } catch (error) {
     const { $response } = error as { readonly $response?: { readonly headers?: Readonly<Record<string, string>> } }

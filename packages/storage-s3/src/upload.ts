@@ -1,4 +1,4 @@
-import type { CompletedPart, CompleteMultipartUploadCommandOutput } from '@aws-sdk/client-s3'
+import type { CompletedPart } from '@aws-sdk/client-s3'
 import {
   alreadyExistsFault,
   checksumFault,
@@ -18,6 +18,7 @@ import { PART_BYTES, PUT_ID } from './object-info.ts'
 import { newObjectParams, readParams } from './object-params.ts'
 import { MAX_PARTS, type Place } from './place.ts'
 import { dateOf, etagIsPlausible, infoAfter, isPreconditionFailed, lookAt, putWhole, removeOwn, type Sent } from './put.ts'
+import type { OutputOf } from './requests.ts'
 
 /** An upload in parts. */
 interface S3Upload {
@@ -67,13 +68,14 @@ async function begin(place: Place, { key, options, attempt, signal }: UploadCall
     options?.onlyIfAbsent === true ? await guardName(place, { key, id, attempt, signal }) : { createOnly: false, claim: undefined }
   try {
     const metadata = { [PUT_ID]: id, [PART_BYTES]: String(place.partBytes) }
-    const { UploadId } = await call(place, { doing: `begin to store ${key}`, options: { signal } }, ({ client, sdk }, sent) =>
-      client.send(
-        new sdk.CreateMultipartUploadCommand({
+    const { UploadId } = await call(place, { doing: `begin to store ${key}`, options: { signal } }, ({ send }, sent) =>
+      send(
+        'CreateMultipartUpload',
+        {
           ...newObjectParams(place, options, metadata),
           Key: key,
           ...(place.provider.quirks.crc ? { ChecksumAlgorithm: 'CRC32' as const } : {}),
-        }),
+        },
         sent,
       ),
     )
@@ -114,9 +116,10 @@ async function putPart(place: Place, { key, upload, index, body }: PartToSend, s
   const crc = md5 === undefined ? crc32Base64(body) : undefined
   const checksum = md5 === undefined ? { ChecksumCRC32: crc } : { ContentMD5: base64OfHex(md5) }
   const PartNumber = index + 1
-  const output = await call(place, { doing: `store part ${PartNumber} of ${key}`, options: { signal } }, ({ client, sdk }, sent) =>
-    client.send(
-      new sdk.UploadPartCommand({
+  const output = await call(place, { doing: `store part ${PartNumber} of ${key}`, options: { signal } }, ({ send }, sent) =>
+    send(
+      'UploadPart',
+      {
         ...readParams(place),
         Key: key,
         UploadId: upload.uploadId,
@@ -124,7 +127,7 @@ async function putPart(place: Place, { key, upload, index, body }: PartToSend, s
         Body: body,
         ContentLength: body.length,
         ...checksum,
-      }),
+      },
       sent,
     ),
   )
@@ -170,15 +173,16 @@ async function sendComplete(place: Place, completing: Completing, from: UploadCa
 }
 
 async function completeOnce(place: Place, { upload, parts }: Completing, { key, signal }: UploadCall): Promise<Sent> {
-  const open = await openCall(place, { doing: `complete ${key}`, options: { signal } }, ({ client, sdk }, sent) =>
-    client.send(
-      new sdk.CompleteMultipartUploadCommand({
+  const open = await openCall(place, { doing: `complete ${key}`, options: { signal } }, ({ send }, sent) =>
+    send(
+      'CompleteMultipartUpload',
+      {
         ...readParams(place),
         Key: key,
         UploadId: upload.uploadId,
         MultipartUpload: { Parts: parts.map(({ completed }) => completed) },
         ...(upload.createOnly ? { IfNoneMatch: '*' } : {}),
-      }),
+      },
       sent,
     ),
   )
@@ -191,7 +195,7 @@ async function completeOnce(place: Place, { upload, parts }: Completing, { key, 
 }
 
 interface Verifying {
-  readonly output: CompleteMultipartUploadCommandOutput
+  readonly output: OutputOf<'CompleteMultipartUpload'>
   readonly parts: readonly S3Part[]
   readonly sent: Sent
 }

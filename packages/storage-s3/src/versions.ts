@@ -18,8 +18,8 @@ export async function isVersioned(place: Place, options: CallOptions | undefined
 
 async function askForVersioning(place: Place, options: CallOptions | undefined): Promise<boolean> {
   try {
-    const { Status } = await call(place, { doing: 'ask for the versioning of the bucket', options }, ({ client, sdk }, sent) =>
-      client.send(new sdk.GetBucketVersioningCommand({ Bucket: place.bucket }), sent),
+    const { Status } = await call(place, { doing: 'ask for the versioning of the bucket', options }, ({ send }, sent) =>
+      send('GetBucketVersioning', { Bucket: place.bucket }, sent),
     )
     return Status === 'Enabled' || Status === 'Suspended'
   } catch (error) {
@@ -82,16 +82,17 @@ interface VersionQuestion {
 }
 
 async function versionPage(place: Place, { prefix, mark, options }: VersionQuestion): Promise<VersionPage> {
-  const output = await call(place, { doing: `list the versions below ${prefix}`, options }, ({ client, sdk }, sent) =>
-    client.send(
-      new sdk.ListObjectVersionsCommand({
+  const output = await call(place, { doing: `list the versions below ${prefix}`, options }, ({ send }, sent) =>
+    send(
+      'ListObjectVersions',
+      {
         ...bucketParams(place),
         Prefix: prefix,
         EncodingType: 'url',
         MaxKeys: place.pageSize,
         ...(mark.key === undefined ? {} : { KeyMarker: mark.key }),
         ...(mark.version === undefined ? {} : { VersionIdMarker: mark.version }),
-      }),
+      },
       sent,
     ),
   )

@@ -1,9 +1,8 @@
 import { throwIfAborted } from '@waltz/errors'
-import { checkKey, type CallOptions } from '@waltz/storage'
+import { checkKey, isTemporaryKey, type CallOptions } from '@waltz/storage'
 import { isMissing, statusOf } from './errors.ts'
 import { pruneFolders, syncRemaining } from './folders.ts'
 import { operate, pathOf, requireRoot, statIfThere, type Operation, type Place } from './place.ts'
-import { isTemporaryKey } from './temporary-name.ts'
 
 /** Requests in flight. */
 const KEYS_AT_ONCE = 64

@@ -1,11 +1,10 @@
 import { throwIfAborted } from '@waltz/errors'
-import { checkPrefix, compareKeys, type CallOptions, type ListOptions, type ObjectInfo } from '@waltz/storage'
+import { checkPrefix, compareKeys, isTemporaryName, type CallOptions, type ListOptions, type ObjectInfo } from '@waltz/storage'
 import { isMissing } from './errors.ts'
 import { requireRoot, pathOf, watched, type Operation, type Place } from './place.ts'
 import { infoOf } from './read.ts'
 import { readFolder } from './read-folder.ts'
 import type { FoundStats, Session } from './session.ts'
-import { isTemporaryName } from './temporary-name.ts'
 
 /** Names held of one folder: fewer at first, because many folders are small; more in later passes, because each reads the folder anew. */
 const FIRST_NAMES_HELD = 8_192

@@ -1,7 +1,9 @@
 import { throwIfAborted } from '@waltz/errors'
 import {
   checkPrefix,
+  isTemporaryKey,
   optionsFault,
+  parseTemporaryName,
   versionsUnsupportedFault,
   type CallOptions,
   type StoreMaintenance,
@@ -11,7 +13,6 @@ import { isMissing } from './errors.ts'
 import { pruneFolders } from './folders.ts'
 import { operate, pathOf, type Operation, type Place } from './place.ts'
 import { readFolder, type FolderEntry } from './read-folder.ts'
-import { isTemporaryKey, readTemporaryName } from './temporary-name.ts'
 
 /** `StoreMaintenance` of a folder on a server: temporary files are what a broken upload leaves, and there are no versions. */
 export function createMaintenance(place: Place): StoreMaintenance {
@@ -49,7 +50,7 @@ async function* unfinishedUploads(place: Place, prefix: string, options: CallOpt
         if (!linked && `${key}/`.startsWith(prefix.slice(0, key.length + 1))) waiting.push(`${key}/`)
         continue
       }
-      const told = readTemporaryName(name)
+      const told = parseTemporaryName(name)
       if (told === undefined || !key.startsWith(prefix)) continue
       yield { key: here + told.object, id: key, startedAt: told.startedAt ?? found.modifiedAt, bytes: found.size }
     }
@@ -60,7 +61,7 @@ async function* unfinishedUploads(place: Place, prefix: string, options: CallOpt
 async function interesting(operation: Operation, folder: string): Promise<readonly FolderEntry[]> {
   const all: FolderEntry[] = []
   for await (const entries of readFolder(operation, folder, () => true)) {
-    all.push(...entries.filter(({ name, found }) => found.kind === 'folder' || readTemporaryName(name) !== undefined))
+    all.push(...entries.filter(({ name, found }) => found.kind === 'folder' || parseTemporaryName(name) !== undefined))
   }
   return all
 }

@@ -1,4 +1,4 @@
-import { optionsFault, type NetworkStoreOptions } from '@waltz/storage'
+import { optionsFault, type Leftover, type NetworkStoreOptions } from '@waltz/storage'
 
 /** What an SSH store is made from. */
 export interface SshStoreOptions extends NetworkStoreOptions {
@@ -21,6 +21,8 @@ export interface SshStoreOptions extends NetworkStoreOptions {
   readonly partsInFlight?: number
   /** What is offered to the server instead of the defaults of ssh2; the names are those of `ssh -Q kex`, `key`, `cipher` and `mac`. */
   readonly algorithms?: SshAlgorithms
+  /** Told when the temporary file of an upload could not be removed. */
+  readonly onLeftover?: (leftover: Leftover) => void
 }
 
 /**

@@ -1,11 +1,19 @@
 import { Fault, throwIfAborted } from '@waltz/errors'
 import type { BlockPool } from '@waltz/bytes'
-import { DEFAULT_IDLE_TIMEOUT_MS, notFoundFault, untilAborted, watchForStall, type ByteBudget, type Sleep } from '@waltz/storage'
+import {
+  DEFAULT_IDLE_TIMEOUT_MS,
+  notFoundFault,
+  untilAborted,
+  watchForStall,
+  type ByteBudget,
+  type NameSource,
+  type Removals,
+  type Sleep,
+} from '@waltz/storage'
 import type { SFTPWrapper, Stats } from 'ssh2'
 import { answerFault, isMissing, type Doing } from './errors.ts'
 import type { SessionPool } from './pool.ts'
 import { statsOf, type Answer, type FoundStats, type Session } from './session.ts'
-import type { NameSource } from './temporary-name.ts'
 
 /** Where one store lives, and what its calls share. */
 export interface Place extends NameSource {
@@ -20,8 +28,8 @@ export interface Place extends NameSource {
   readonly readBlocks: BlockPool
   /** Keys of folders made by this store whose own directory entry may not be on disk yet. */
   readonly unsynced: Set<string>
-  /** Removals that go on after the puts that were aborted. */
-  readonly removals: Set<Promise<void>>
+  /** Of temporary files; they go on after puts that were aborted. */
+  readonly removals: Removals
   /** What the proof of plain renames found, once it was asked for. */
   renameRefuses: Promise<boolean> | undefined
 }
@@ -139,12 +147,4 @@ export async function requireRoot(operation: Operation): Promise<void> {
 export async function missingFault(operation: Operation, key: string): Promise<Error> {
   await requireRoot(operation)
   return notFoundFault(key, operation.place.location)
-}
-
-/** Waits for `promise`, but not longer than `limitMs`. Never rejects. */
-export async function soon({ sleep }: Pick<Place, 'sleep'>, promise: Promise<unknown>, limitMs: number): Promise<void> {
-  const timer = new AbortController()
-  const late = sleep(limitMs, timer.signal).catch(() => undefined)
-  await Promise.race([promise.catch(() => undefined), late])
-  timer.abort()
 }

@@ -1,9 +1,8 @@
 import { Fault } from '@waltz/errors'
-import { alreadyExistsFault, conditionUnsupportedFault } from '@waltz/storage'
+import { alreadyExistsFault, conditionUnsupportedFault, temporaryKey } from '@waltz/storage'
 import { isMissing, maybeTaken, statusOf } from './errors.ts'
 import { OPEN_FLAGS, openFile } from './handles.ts'
 import { pathOf, statIfThere, type Operation } from './place.ts'
-import { temporaryKey } from './temporary-name.ts'
 
 /** A finished temporary file that is to get the name of its object. */
 export interface Publication {

@@ -4,6 +4,7 @@ import {
   checkRange,
   clipRange,
   createObjectBody,
+  isTemporaryKey,
   untilAborted,
   type ByteBudget,
   type CallOptions,
@@ -17,7 +18,6 @@ import { isMissing } from './errors.ts'
 import { OPEN_FLAGS, openFile, type OpenHandle } from './handles.ts'
 import { missingFault, operate, pathOf, statIfThere, watched, type Operation, type Place } from './place.ts'
 import { isEnd, statsOf, type FoundStats } from './session.ts'
-import { isTemporaryKey } from './temporary-name.ts'
 
 /** How much of a large object is handed out at a time. */
 export const READ_BLOCK_BYTES = 262_144

@@ -1,18 +1,16 @@
 import { createBlockPool } from '@waltz/bytes'
-import { copyUnsupportedFault, type CallOptions, type MaintainedStore } from '@waltz/storage'
+import { copyUnsupportedFault, createRemovals, type CallOptions, type MaintainedStore } from '@waltz/storage'
 import { deleteObjects } from './delete.ts'
 import { listObjectGroups, listObjects } from './list.ts'
 import { createMaintenance } from './maintenance.ts'
 import { checkOptions, DEFAULT_SSH_PORT, type SshStoreOptions } from './options.ts'
-import { operate, soon, type Place } from './place.ts'
+import { operate, type Place } from './place.ts'
 import { createSessionPool } from './pool.ts'
 import { getObject, headObject, READ_BLOCK_BYTES } from './read.ts'
 import { createPut } from './write.ts'
 
 /** Read blocks that are kept for the next body. */
 const SPARE_READ_BLOCKS = 16
-/** How long closing the store waits for temporary files of aborted uploads to be removed. */
-const LAST_REMOVALS_MS = 1_000
 
 /** What the server of an SSH store is and can do. */
 export interface SshServer {
@@ -60,7 +58,7 @@ export function createSshStore(options: SshStoreOptions): SshStore {
     randomHex: options.randomHex,
     readBlocks: createBlockPool(READ_BLOCK_BYTES, { maxSpare: SPARE_READ_BLOCKS }),
     unsynced: new Set(),
-    removals: new Set(),
+    removals: createRemovals({ sleep: options.sleep, onLeftover: options.onLeftover }),
     renameRefuses: undefined,
   }
   return {
@@ -94,7 +92,7 @@ export function createSshStore(options: SshStoreOptions): SshStore {
         atomicReplace: traits.posixRename,
       })),
     async [Symbol.asyncDispose]() {
-      await soon(place, Promise.all(place.removals), LAST_REMOVALS_MS)
+      await place.removals.close()
       await pool.close()
     },
   }

@@ -5,7 +5,10 @@ import {
   checkKey,
   conditionUnsupportedFault,
   createPartUploader,
+  isTemporaryKey,
   openPutBody,
+  temporaryKey,
+  waitAtMost,
   type MultipartTarget,
   type ObjectInfo,
   type PartUploader,
@@ -18,11 +21,10 @@ import { explained } from './explain-failure.ts'
 import { createFolders, folderOf, openForSync, pruneFolders, syncFolders } from './folders.ts'
 import { OPEN_FLAGS, openFile, type OpenHandle } from './handles.ts'
 import type { SshStoreOptions } from './options.ts'
-import { operate, pathOf, soon, statIfThere, statPath, watched, type Operation, type Place } from './place.ts'
+import { operate, pathOf, statIfThere, statPath, watched, type Operation, type Place } from './place.ts'
 import { publish } from './publish.ts'
 import { infoOf } from './read.ts'
 import type { FoundStats, Session } from './session.ts'
-import { isTemporaryKey, temporaryKey } from './temporary-name.ts'
 import { writeBytes } from './write-bytes.ts'
 
 /** A part goes to the server whole, is synced there and can be sent again: a WAL segment is one. */
@@ -231,7 +233,7 @@ async function publishUpload(operation: Operation, upload: Upload, bytes: number
       upload.published = true
       if (!linked) upload.written.delete(temporary)
     }
-    await Promise.all([syncFolders(operation, key, folder), linked ? removeTemporary(operation, upload, temporary) : undefined])
+    await Promise.all([syncFolders(operation, key, folder), linked ? removeSecondName(operation, upload) : undefined])
   } catch (error) {
     await opening.then((open) => open?.drop()).catch(() => undefined)
     throw error
@@ -252,15 +254,21 @@ async function beNewer(operation: Operation, upload: Upload, finished: FoundStat
   upload.finished = { ...finished, modifiedAt: new Date(mtime * 1000) }
 }
 
-/** The object is stored by now; a second name for it that stays is hidden and takes no space. */
 async function removeTemporary({ place, call }: Operation, upload: Upload, temporary: string): Promise<void> {
   await call<void>((sftp, answer) => sftp.unlink(pathOf(place, temporary), answer)).catch((error: unknown) => {
-    if (statusOf(error) === undefined) throw error
+    if (!isMissing(error)) throw error
   })
   upload.written.delete(temporary)
 }
 
-/** Removes what may be left. Best effort: the failure that led here is the one to tell, and what stays is hidden. */
+/** The object is stored by now: a second name for it that stays is left to the clean-up. */
+async function removeSecondName(operation: Operation, upload: Upload): Promise<void> {
+  await removeTemporary(operation, upload, upload.temporary).catch((error: unknown) => {
+    if (statusOf(error) === undefined) throw error
+  })
+}
+
+/** Removes what may be left. The failure that led here is the one to throw; what stays is hidden, and told. */
 async function cleanUp(place: Place, upload: Upload, limitMs: number): Promise<void> {
   if (upload.written.size === 0) return
   const work = async (operation: Operation): Promise<void> => {
@@ -270,7 +278,7 @@ async function cleanUp(place: Place, upload: Upload, limitMs: number): Promise<v
   const doing = `the removal of what was left of an upload of ${upload.key}`
   const clean = async (): Promise<void> => {
     const { session } = upload
-    if (session !== undefined) await soon(place, session.settled(), SETTLE_MS)
+    if (session !== undefined) await waitAtMost(session.settled(), SETTLE_MS, place.sleep)
     if (session?.isOpen() === true && !session.isDoubtful()) {
       const done = await watched({ place, session, doing, signal: undefined }, work).then(
         () => true,
@@ -280,9 +288,5 @@ async function cleanUp(place: Place, upload: Upload, limitMs: number): Promise<v
     }
     await operate(place, { doing, signal: undefined }, work)
   }
-  const removal = clean()
-    .catch(() => undefined)
-    .finally(() => place.removals.delete(removal))
-  place.removals.add(removal)
-  await soon(place, removal, limitMs)
+  await place.removals.run(upload.key, clean, limitMs)
 }

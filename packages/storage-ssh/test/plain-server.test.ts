@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { conformanceCases } from '@waltz/storage/conformance'
 import { sourceOf } from '@waltz/bytes'
+import type { Leftover } from '@waltz/storage'
 import { startPlainServer } from './support/plain-server.ts'
 import { plainStore } from './support/plain-store.ts'
 
@@ -52,5 +53,36 @@ describe('a server whose rename replaces what is there', async () => {
     await store.put('taken', sourceOf('second'))
     expect((await store.head('taken')).size).toBe(6)
     await expect(store.head('free')).rejects.toMatchObject({ kind: 'not-found' })
+  })
+})
+
+describe('a server on which an upload cannot be cleaned up', () => {
+  it('is told with the key when it refuses, and what went wrong first is thrown', async () => {
+    await using server = await startPlainServer({
+      refuse: (request) => {
+        if (request === 'WRITE') return { status: 3, message: 'Permission denied' }
+        return request === 'REMOVE' ? { status: 4, message: 'Failure' } : undefined
+      },
+    })
+    const left: Leftover[] = []
+    await using store = plainStore(server, { onLeftover: (leftover) => left.push(leftover) })
+    await expect(store.put('a/object', sourceOf('x'))).rejects.toMatchObject({ code: 'STORAGE_ACCESS_DENIED' })
+    expect(left).toMatchObject([{ key: 'a/object', error: { code: 'STORAGE_SERVER_FAILED' } }])
+  })
+
+  it('does not hold up an aborted put when it is silent; the end of the store tells what may be left', async () => {
+    const controller = new AbortController()
+    const events: string[] = []
+    await using server = await startPlainServer({
+      refuse(request) {
+        if (request === 'WRITE') controller.abort()
+        return request === 'WRITE' || request === 'REMOVE' ? 'silence' : undefined
+      },
+    })
+    const store = plainStore(server, { onLeftover: ({ key }) => events.push(`left ${key}`) })
+    await expect(store.put('a/object', sourceOf('x'), { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' })
+    events.push('rejected')
+    await store[Symbol.asyncDispose]()
+    expect(events).toEqual(['rejected', 'left a/object'])
   })
 })

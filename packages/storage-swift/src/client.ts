@@ -3,6 +3,7 @@ import { answerFault, type ReadAnswer, type SwiftCall } from './errors.ts'
 import { dropAnswer, open, readAnswer, type OpenAnswer, type Outgoing, type Surroundings } from './exchange.ts'
 import type { RequestBody } from './send-body.ts'
 import type { Session } from './session.ts'
+import type { Transport } from './transport.ts'
 
 /** One request to the storage. */
 export interface SwiftRequest {
@@ -36,8 +37,11 @@ export function pathOf(container: string, key?: string): string {
   return `/${encodeURIComponent(container)}${key === undefined ? '' : `/${key.split('/').map(encodeURIComponent).join('/')}`}`
 }
 
+/** What sends a request of a login; undefined: the store's own transport. */
+export type ChooseTransport = (request: SwiftRequest, login: Login) => Pick<Transport, 'send'> | undefined
+
 /** Joins a session with the requests. */
-export function createSwiftClient(around: Surroundings, session: Session): SwiftClient {
+export function createSwiftClient(around: Surroundings, session: Session, choose?: ChooseTransport): SwiftClient {
   const send = (request: SwiftRequest, login: Login): Promise<OpenAnswer> => {
     const body = request.body?.()
     const out: Outgoing = {
@@ -49,7 +53,7 @@ export function createSwiftClient(around: Surroundings, session: Session): Swift
       ...(body === undefined ? {} : { body }),
       ...(request.patience === undefined ? {} : { patience: request.patience }),
     }
-    return open(around, out)
+    return open({ ...around, transport: choose?.(request, login) ?? around.transport }, out)
   }
 
   const openAccepted = async (request: SwiftRequest): Promise<OpenAnswer> => {
@@ -111,6 +115,6 @@ async function askInfo(
   try {
     return JSON.parse((await readAnswer(answer)).text) as Readonly<Record<string, unknown>>
   } catch {
-    return undefined
+    return undefined // a page of something in between: as if it were hidden
   }
 }

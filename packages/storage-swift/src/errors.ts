@@ -105,7 +105,9 @@ function wordsOf(answer: ReadAnswer): string {
 }
 
 function causeOf(answer: ReadAnswer): Error {
-  const id = header(answer, 'x-trans-id') ?? header(answer, 'x-openstack-request-id')
+  const told = header(answer, 'x-trans-id') ?? header(answer, 'x-openstack-request-id')
+  // An id, and not what somebody else put there: it is shown.
+  const id = /^[\w.:-]{1,128}$/.test(told ?? '') ? told : undefined
   return bareError(`HTTP status ${answer.status}${id === undefined ? '' : `, request ${id}`}`)
 }
 

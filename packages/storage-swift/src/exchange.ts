@@ -7,7 +7,7 @@ import { connectionError, type Transport } from './transport.ts'
 
 /** What requests share. */
 export interface Surroundings {
-  readonly transport: Transport
+  readonly transport: Pick<Transport, 'send'>
   readonly sleep: Sleep
   readonly now: () => Date
   readonly idleTimeoutMs: number | undefined

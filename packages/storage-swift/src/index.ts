@@ -1,6 +1,6 @@
 /**
  * Waltz's store in OpenStack Swift, and in what speaks its API: an own small client that logs in by any version of Keystone or by
- * TempAuth, renews its token, and checks every byte by MD5. For a client of `pkgcloud` there is `@waltz/storage-swift/pkgcloud`.
+ * TempAuth, renews its token, and checks every byte by MD5. With `pkgcloud` as its engine: `@waltz/storage-swift/pkgcloud`.
  */
 export { createSwiftStore } from './swift-store.ts'
 export { type KeystoneName, type SwiftAuth, type SwiftStoreOptions } from './options.ts'

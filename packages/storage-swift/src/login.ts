@@ -115,6 +115,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return undefined
+    return undefined // the caller says what was expected
   }
 }

@@ -46,7 +46,7 @@ function parseSegments(text: string): readonly Segment[] | undefined {
   try {
     listed = JSON.parse(text)
   } catch {
-    return undefined
+    return undefined // radosgw gives the bytes of the object
   }
   if (!Array.isArray(listed)) return undefined
   const segments = (listed as readonly ListedSegment[]).map(segmentOf)

@@ -23,6 +23,8 @@ export interface Place {
   readonly randomHex: (digits: number) => string
   readonly readBlocks: BlockPool
   readonly onLeftover: SwiftStoreOptions['onLeftover']
+  /** Removals of uploads that were aborted, as long as they go on. */
+  readonly closing: Set<Promise<void>>
 }
 
 /** Throws when there is no such container: Swift answers 404 for an object in either case. */

@@ -16,10 +16,21 @@ export async function putObject(place: Place, key: string, body: ByteSource, opt
     refuseConditions(place, key, options)
     if (!inSegments) return await putFromSource(place, key, { chunks: coalesce(source), options })
     // `size` is watched over by `source` already.
-    return await createSegmentUploader(place, options?.size).upload(key, source, options)
+    return await putInSegments(place, key, source, options)
   } catch (error) {
     await source.close()
     throw error
+  }
+}
+
+async function putInSegments(place: Place, key: string, source: ByteSource, options: PutOptions | undefined): Promise<ObjectInfo> {
+  const uploader = createSegmentUploader(place, options?.size)
+  try {
+    return await uploader.upload(key, source, options)
+  } finally {
+    const closing = uploader.close()
+    place.closing.add(closing)
+    void closing.finally(() => place.closing.delete(closing))
   }
 }
 

@@ -126,7 +126,11 @@ async function complete(
   const size = parts.reduce((sum, { bytes }) => sum + bytes, 0)
   const replaced = await segmentsOf(place, { facts: await findFacts(place, key, signal), own: upload.id }, signal)
   const answer = await putManifest(place, { key, id: upload.id, parts, contentType: putHeaders(options)['content-type'] }, signal)
-  if (!agrees(answer, etag)) throw checksumFault({ doing: `upload of ${key}`, location: place.location }, { retryable: true })
+  if (!agrees(answer, etag)) {
+    // The server took the object and has compared its segments: whatever mangled the answer, they belong to what readers see now.
+    upload.sent.clear()
+    throw checksumFault({ doing: `upload of ${key}`, location: place.location }, { retryable: true })
+  }
   // The object is stored from here on: a failure to look at it must not have its segments removed.
   const info = await retried(place.retry, { operation: 'put', key, signal: undefined }, () =>
     putInfo(place, { key, size, etag, answer }, undefined),

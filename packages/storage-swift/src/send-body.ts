@@ -40,20 +40,32 @@ export async function sendBody(
     giveUp(request)
     return
   }
-  while (!ended.signal.aborted) {
+  if (await writeAll(request, body, { progress, ended: ended.signal })) request.end()
+  else giveUp(request)
+}
+
+/** Where a body is written to. `done` is called when the bytes do not matter to it any more. */
+export interface BodySink {
+  write(bytes: Uint8Array, done: () => void): unknown
+}
+
+/** Writes a body piece by piece. False when `ended` fired before its end. */
+export async function writeAll(
+  sink: BodySink,
+  body: RequestBody,
+  { progress, ended }: { readonly progress: Progress; readonly ended: AbortSignal },
+): Promise<boolean> {
+  while (!ended.aborted) {
     progress.rest()
     const chunk = await body.next()
     progress.expect()
-    if (chunk === undefined) {
-      request.end()
-      return
-    }
-    for (let offset = 0; offset < chunk.length && !ended.signal.aborted; offset += WRITE_BYTES) {
-      await written(request, chunk.subarray(offset, offset + WRITE_BYTES), ended.signal)
+    if (chunk === undefined) return true
+    for (let offset = 0; offset < chunk.length && !ended.aborted; offset += WRITE_BYTES) {
+      await written(sink, chunk.subarray(offset, offset + WRITE_BYTES), ended)
       progress.progressed()
     }
   }
-  giveUp(request)
+  return false
 }
 
 /** Answered already, or broken: nobody wants the rest, and the connection is of no further use. */
@@ -63,14 +75,14 @@ function giveUp(request: ClientRequest): void {
 }
 
 /** Resolves when the bytes have left, or when that does not matter any more. */
-function written(request: ClientRequest, bytes: Uint8Array, ended: AbortSignal): Promise<void> {
+function written(sink: BodySink, bytes: Uint8Array, ended: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       ended.removeEventListener('abort', done)
       resolve()
     }
     ended.addEventListener('abort', done, { once: true })
-    request.write(bytes, done)
+    sink.write(bytes, done)
   })
 }
 

@@ -1,6 +1,6 @@
 import { createBlockPool } from '@waltz/bytes'
 import type { MaintainedStore } from '@waltz/storage'
-import { createSwiftClient } from './client.ts'
+import { createSwiftClient, type ChooseTransport } from './client.ts'
 import { copyObject } from './copy.ts'
 import { DELETE_BATCH, deleteObjects } from './delete.ts'
 import type { Surroundings } from './exchange.ts'
@@ -12,7 +12,7 @@ import { putObject } from './put.ts'
 import { getObject, headObject, READ_BLOCK_BYTES } from './read.ts'
 import { MOST_SEGMENTS } from './segments.ts'
 import { createSession, type Session } from './session.ts'
-import { createTransport } from './transport.ts'
+import { createTransport, type Transport } from './transport.ts'
 
 /** Read blocks that are kept for the next body. */
 const SPARE_READ_BLOCKS = 16
@@ -24,11 +24,17 @@ const SPARE_READ_BLOCKS = 16
  */
 export function createSwiftStore(options: SwiftStoreOptions): MaintainedStore {
   checkOptions(options)
-  return createStoreWith(options, (around) => createSession(around, options.auth))
+  return createStoreWith(options, { logIn: (around) => createSession(around, options.auth) })
 }
 
-/** The same with a login of another kind. The options must have been checked. */
-export function createStoreWith(options: Omit<SwiftStoreOptions, 'auth'>, logIn: (around: Surroundings) => Session): MaintainedStore {
+/** How a store logs in, and what sends its requests: by itself, unless given. */
+export interface Engine {
+  logIn(around: Surroundings): Session
+  chooseTransport?(own: Transport): ChooseTransport
+}
+
+/** The same with another engine. The options must have been checked. */
+export function createStoreWith(options: Omit<SwiftStoreOptions, 'auth'>, engine: Engine): MaintainedStore {
   const transport = createTransport(options)
   const location = `swift://${options.container}`
   const around: Surroundings = {
@@ -38,8 +44,9 @@ export function createStoreWith(options: Omit<SwiftStoreOptions, 'auth'>, logIn:
     idleTimeoutMs: options.idleTimeoutMs,
     location,
   }
-  const session = logIn(around)
-  const place = createPlace(options, { client: createSwiftClient(around, session), location })
+  const session = engine.logIn(around)
+  const client = createSwiftClient(around, session, engine.chooseTransport?.(transport))
+  const place = createPlace(options, { client, location })
   return {
     capabilities: {
       copy: true,
@@ -61,6 +68,7 @@ export function createStoreWith(options: Omit<SwiftStoreOptions, 'auth'>, logIn:
     copy: (from, to, call) => copyObject(place, from, to, call),
     maintenance: swiftMaintenance(place),
     async [Symbol.asyncDispose]() {
+      await Promise.all(place.closing)
       session.close()
       transport.destroy()
     },
@@ -86,5 +94,6 @@ function createPlace(options: Omit<SwiftStoreOptions, 'auth'>, given: Pick<Place
     randomHex: options.randomHex,
     readBlocks: createBlockPool(READ_BLOCK_BYTES, { maxSpare: SPARE_READ_BLOCKS }),
     onLeftover: options.onLeftover,
+    closing: new Set(),
   }
 }

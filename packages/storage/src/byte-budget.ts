@@ -24,7 +24,8 @@ interface Waiter {
 
 /**
  * A budget of `maxBytes` for all stores of a process. Whoever holds bytes must be able to finish without asking for more: then
- * nobody waits for ever.
+ * nobody waits for ever. That includes the source of an upload: no store asks the budget for the bytes of a download and waits, so a
+ * copy reads and writes under one budget; a source must not wait for the end of another upload once it has begun.
  * @throws Fault `invalid` `STORAGE_WRAPPER_INVALID` for a budget below one byte.
  */
 export function createByteBudget(maxBytes: number): ByteBudget {

@@ -17,6 +17,7 @@ export type { ConformanceCase } from './conformance/case.ts'
 export { partCases } from './conformance/part-cases.ts'
 export { raceCases } from './conformance/race-cases.ts'
 export { largeCases, largeCasesWithin, type MemoryBound } from './conformance/large-cases.ts'
+export { manyCases } from './conformance/many-cases.ts'
 export { faultsOfSingleStores, networkFaultCases } from './conformance/network-cases.ts'
 export type {
   FaultCaseLimits,

@@ -30,9 +30,10 @@ export { watchForStall, type StallWatch, type StallWatchOptions } from './stall-
 export { createPartUploader, type MultipartTarget, type PartUploader, type UploadCall, type UploadSurroundings } from './upload-in-parts.ts'
 export type { MaintainedStore, ObjectVersion, StoreMaintenance, UnfinishedUpload } from './maintenance.ts'
 export { DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_IDLE_TIMEOUT_MS, type NetworkStoreOptions } from './network-options.ts'
-export { resumingBody, type ResumableRead } from './resuming-body.ts'
 export { retried, startAttempts, type AttemptedCall, type Attempts, type RetryEvent, type RetryPolicy } from './retry-policy.ts'
-export { sleepOrAbort, type Sleep } from './sleep.ts'
+export { sleepOrAbort, waitAtMost, type Sleep } from './sleep.ts'
+export { createRemovals, type Leftover, type Removals } from './removals.ts'
+export { isTemporaryKey, isTemporaryName, parseTemporaryName, temporaryKey, type NameSource, type TemporaryName } from './temporary-name.ts'
 export {
   accessDeniedFault,
   bucketMissingFault,

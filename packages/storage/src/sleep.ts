@@ -15,3 +15,11 @@ export async function sleepOrAbort(sleep: Sleep, ms: number, signal: AbortSignal
   }
   throwIfAborted(signal)
 }
+
+/** Waits until `promise` has ended, well or badly, but not longer than `limitMs`. Never rejects. */
+export async function waitAtMost(promise: Promise<unknown>, limitMs: number, sleep: Sleep): Promise<void> {
+  const timer = new AbortController()
+  const late = sleep(limitMs, timer.signal).catch(() => undefined)
+  await Promise.race([promise.catch(() => undefined), late])
+  timer.abort()
+}

@@ -4,6 +4,7 @@ import type { ByteBudget, GrantedBytes } from './byte-budget.ts'
 import type { ObjectInfo, PutOptions } from './object-store.ts'
 import { createPartReader, type PartReader } from './part-reader.ts'
 import { openPutBody } from './put-body.ts'
+import { createRemovals, type Leftover, type Removals } from './removals.ts'
 import { startAttempts, type RetryPolicy } from './retry-policy.ts'
 
 /** One request of an upload. */
@@ -42,7 +43,7 @@ export interface UploadSurroundings {
   readonly budget: ByteBudget
   readonly retry: RetryPolicy
   /** Told when the parts of a failed upload could not be removed. */
-  readonly onLeftover?: (leftover: { readonly key: string; readonly error: unknown }) => void
+  readonly onLeftover?: (leftover: Leftover) => void
 }
 
 /** Uploads for one store; keeps a few blocks for the next upload. */
@@ -50,11 +51,17 @@ export interface PartUploader {
   /**
    * Stores `body` under `key`, whole when it fits in one part, otherwise in parts of which several are in flight. Parts are held in
    * memory until they are stored, so each is retried by itself; never more of them than `concurrency`, nor more bytes than the
-   * budget. What failed or was aborted leaves nothing visible, and its parts are removed.
+   * budget. What failed or was aborted leaves nothing visible, and its parts are removed: before this rejects, except that an aborted
+   * upload waits only a moment for that.
    * @throws Fault of the target; of the body, unchanged; `aborted`; `invalid` `STORAGE_SIZE_MISMATCH`, `STORAGE_OBJECT_TOO_LARGE`.
    */
   upload(key: string, body: ByteSource, options?: PutOptions): Promise<ObjectInfo>
+  /** Waits for removals that outlived their uploads, a second at most; `onLeftover` is told of the others. For the end of a store. */
+  close(): Promise<void>
 }
+
+/** How long an upload that was aborted waits for its parts to go: enough where the store answers. */
+const ABORTED_REMOVAL_MS = 100
 
 /** A part at hand. */
 interface FilledPart {
@@ -67,7 +74,9 @@ interface FilledPart {
 /** Joins a multipart target with the machinery that is the same for all stores. */
 export function createPartUploader<Upload, Part>(target: MultipartTarget<Upload, Part>, around: UploadSurroundings): PartUploader {
   const pool = createBlockPool(target.partBytes, { maxSpare: target.concurrency + 1 })
+  const removals = createRemovals({ sleep: around.retry.sleep, onLeftover: around.onLeftover })
   return {
+    close: () => removals.close(),
     async upload(key, body, options) {
       const controller = new AbortController()
       // With the signal of the whole upload: when a part fails, a source that hangs must not hold it up.
@@ -78,7 +87,7 @@ export function createPartUploader<Upload, Part>(target: MultipartTarget<Upload,
         if (options?.signal?.aborted === true) onAbort()
         throwIfAborted(controller.signal)
         refuseTooLarge(key, options?.size, target)
-        const run: Run<Upload, Part> = { target, around, key, options, controller, reader: createPartReader(source, pool) }
+        const run: Run<Upload, Part> = { target, around, removals, key, options, controller, reader: createPartReader(source, pool) }
         return await uploadFrom(run)
       } catch (error) {
         // Everything else of this upload stops, too.
@@ -95,6 +104,7 @@ export function createPartUploader<Upload, Part>(target: MultipartTarget<Upload,
 interface Run<Upload, Part> {
   readonly target: MultipartTarget<Upload, Part>
   readonly around: UploadSurroundings
+  readonly removals: Removals
   readonly key: string
   readonly options: PutOptions | undefined
   readonly controller: AbortController
@@ -103,6 +113,8 @@ interface Run<Upload, Part> {
 
 async function uploadFrom<Upload, Part>(run: Run<Upload, Part>): Promise<ObjectInfo> {
   const { target, options, reader } = run
+  // A source that has not begun holds no memory that others could use.
+  await reader.atEnd()
   const first = await takePart(run, Math.min(options?.size ?? target.partBytes, target.partBytes))
   let whole: boolean
   try {
@@ -121,7 +133,7 @@ async function uploadFrom<Upload, Part>(run: Run<Upload, Part>): Promise<ObjectI
 }
 
 async function uploadParts<Upload, Part>(run: Run<Upload, Part>, first: FilledPart): Promise<ObjectInfo> {
-  const { target, key, options, around } = run
+  const { target, key, options, removals } = run
   let upload: Upload
   try {
     upload = await attempts(run, (call) => target.begin(call))
@@ -133,7 +145,8 @@ async function uploadParts<Upload, Part>(run: Run<Upload, Part>, first: FilledPa
     const parts = await sendParts(run, upload, first)
     return await attempts(run, (call) => target.complete(upload, parts, call))
   } catch (error) {
-    await target.abort(upload, { key, attempt: 1, options }).catch((leftover: unknown) => around.onLeftover?.({ key, error: leftover }))
+    const limitMs = options?.signal?.aborted === true ? ABORTED_REMOVAL_MS : undefined
+    await removals.run(key, () => target.abort(upload, { key, attempt: 1, options }), limitMs)
     throw error
   }
 }

@@ -328,4 +328,53 @@ describe('an upload in parts', () => {
     await expect(uploader.upload('key', chunked(patternBytes(3500)))).rejects.toMatchObject({ code: 'TEST_REFUSED' })
     expect(left).toMatchObject([{ key: 'key', error: { code: 'TEST_OUTAGE' } }])
   })
+
+  it('that is aborted does not wait for a removal that nobody answers; closing tells of it, once', async () => {
+    const controller = new AbortController()
+    const made = target((request) => (request === 2 ? 'hangs' : 'works'))
+    const removal = Promise.withResolvers<void>()
+    const left: { readonly key: string; readonly error: unknown }[] = []
+    const events: string[] = []
+    const uploader = createPartUploader(
+      { ...made.target, abort: () => (events.push('removal begins'), removal.promise) },
+      { budget: createByteBudget(1e6), retry: policy, onLeftover: (leftover) => left.push(leftover) },
+    )
+    const failing = uploader.upload('key', chunked(patternBytes(3500)), { signal: controller.signal }).catch((error: unknown) => error)
+    while (made.shelf.log.length < 3) await new Promise((resolve) => setImmediate(resolve))
+    controller.abort()
+    expect(await failing).toMatchObject({ code: 'ABORTED' })
+    expect([events, left]).toEqual([['removal begins'], []])
+    await uploader.close()
+    expect(left).toMatchObject([{ key: 'key', error: { code: 'STORAGE_STALLED' } }])
+    removal.reject(outage())
+    await uploader.close()
+    expect(left).toHaveLength(1)
+  })
+
+  it('waits for the removal when nobody is in a hurry, and closing waits for one that goes on', async () => {
+    const gate = Promise.withResolvers<void>()
+    const refused = target((request) => (request === 2 ? 'refuses' : 'works'))
+    const patient = createPartUploader({ ...refused.target, abort: () => gate.promise }, { budget: createByteBudget(1e6), retry: policy })
+    let ended = false
+    const failing = patient.upload('key', chunked(patternBytes(3500))).finally(() => (ended = true))
+    failing.catch(() => undefined)
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    expect(ended).toBe(false)
+    gate.resolve()
+    await expect(failing).rejects.toMatchObject({ code: 'TEST_REFUSED' })
+  })
+
+  it('holds nothing of the budget while its source has not begun: a source may wait for the end of another upload', async () => {
+    const made = target(works)
+    const uploader = createPartUploader(made.target, { budget: createByteBudget(PART), retry: policy })
+    const second = Promise.withResolvers<void>()
+    async function* afterTheSecond(): AsyncGenerator<Uint8Array> {
+      await second.promise
+      yield* chunked(patternBytes(2 * PART), 300)
+    }
+    const first = uploader.upload('first', afterTheSecond())
+    await uploader.upload('second', chunked(patternBytes(3 * PART), 300))
+    second.resolve()
+    await expect(first).resolves.toMatchObject({ size: 2 * PART })
+  })
 })

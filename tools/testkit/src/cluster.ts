@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { createServer } from 'node:net'
 import type { Client, QueryResult } from 'pg'
+import { atExit } from './at-exit.ts'
 import { postgresBinaries, type PostgresMajor } from './binaries.ts'
 import { createDataDirectory, majorOf, makeTablespaceFolder } from './cluster-template.ts'
 import { PgClient, quoteIdentifier, quoteLiteral } from './pg-client.ts'
@@ -165,8 +166,7 @@ async function openCluster(dataDirectory: string, options: OpenOptions): Promise
 
   const isRunning = (): boolean => server !== undefined && server.exitCode === null && server.signalCode === null
   const log = (): string => readFileSync(logPath, 'utf8')
-  const onExit = (): void => void (isRunning() && server?.kill('SIGQUIT'))
-  process.on('exit', onExit)
+  const forget = atExit(() => void (isRunning() && server?.kill('SIGQUIT')))
 
   const connect = async (database = 'postgres'): Promise<Client> => {
     const client = new PgClient({ ...connection, database })
@@ -218,7 +218,7 @@ async function openCluster(dataDirectory: string, options: OpenOptions): Promise
   }
   const dispose = async (): Promise<void> => {
     await end('SIGQUIT')
-    process.off('exit', onExit)
+    forget()
     await work.dispose()
   }
   return {

@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { FaultyNetwork, NetworkFault } from '@waltz/storage/conformance'
 import { watchRequests } from './fault-proxy-requests.ts'
-import { heldEnds } from './fault-proxy-sockets.ts'
+import { heldEnds, whenGone } from './fault-proxy-sockets.ts'
 
 /** A network between clients and one server that fails as it is told. Clients connect to `port` of 127.0.0.1. */
 export interface FaultProxy extends FaultyNetwork {
@@ -26,7 +26,7 @@ interface Connection {
   readonly carried: Record<Direction, number>
   /** By the fault that is set now. */
   struck: boolean
-  /** Nothing moves any more until the client goes away, whatever is set next. */
+  /** Nothing moves any more until the client goes away, whatever is set next: see `stick`. */
   stuck: boolean
   /** What the server says is dropped. */
   mute: boolean
@@ -40,10 +40,9 @@ interface Fate {
 }
 
 const HOST = '127.0.0.1'
+const TURNS_BEFORE_RESET = 4
 /** A slow connection gives its bytes in pieces, so often. */
 const SLOW_STEP_MS = 20
-/** How often the kernel is asked whether clients of connections that stand still are there yet. */
-const LOOK_MS = 20
 
 /**
  * Opens a TCP proxy to `target` on a free port of the loopback address, for any protocol. A connection that was stalled, silenced or robbed of an answer stays so
@@ -62,8 +61,9 @@ export async function createFaultProxy({ target }: FaultProxyOptions): Promise<F
     }
     const silent = fate.fault?.kind === 'silence' && strike(fate)
     const server = silent ? undefined : connect({ ...target, noDelay: true, allowHalfOpen: true })
-    const connection: Connection = { client, server, carried: { upload: 0, download: 0 }, struck: silent, stuck: silent, mute: false }
+    const connection: Connection = { client, server, carried: { upload: 0, download: 0 }, struck: silent, stuck: false, mute: false }
     connections.add(connection)
+    if (silent) stick(connection)
     client.on('close', () => {
       connections.delete(connection)
       server?.destroy()
@@ -76,21 +76,20 @@ export async function createFaultProxy({ target }: FaultProxyOptions): Promise<F
   /** Undefined while connections are refused. */
   let listener: Server | undefined = first
 
-  // Told by the kernel: see `heldEnds`.
-  const watch = setInterval(() => {
-    const stuck = [...connections].filter((connection) => connection.stuck)
-    const held = stuck.length > 0 ? heldEnds(port) : undefined
-    for (const { client } of stuck) if (held?.has(client.remotePort ?? 0) === false) client.destroy()
-  }, LOOK_MS).unref()
-
   return {
     port,
     set(fault) {
       fate = { fault, left: fault?.times ?? Infinity, struck: 0 }
+      // One that its client has closed already, unseen so far, is none that can be hit.
+      const held = fault?.kind === 'refuse' || fault?.kind === 'silence' ? heldEnds(port) : undefined
       for (const connection of connections) {
         Object.assign(connection, { struck: false, carried: { upload: 0, download: 0 } })
-        if (fault?.kind === 'refuse' && !connection.stuck && strike(fate)) connection.client.resetAndDestroy()
-        if (fault?.kind === 'silence' && !connection.stuck && strike(fate)) Object.assign(connection, { struck: true, stuck: true })
+        if (connection.stuck || held?.has(connection.client.remotePort ?? 0) === false) continue
+        if (fault?.kind === 'refuse' && strike(fate)) connection.client.resetAndDestroy()
+        if (fault?.kind === 'silence' && strike(fate)) {
+          connection.struck = true
+          stick(connection)
+        }
       }
       const closed = fault?.kind === 'refuse' && fault.times === undefined
       if (closed) listener?.close()
@@ -107,12 +106,19 @@ export async function createFaultProxy({ target }: FaultProxyOptions): Promise<F
     },
     struck: () => fate.struck,
     async close() {
-      clearInterval(watch)
       const closing = new Promise<void>((resolve) => (listener === undefined ? resolve() : listener.close(() => resolve())))
       for (const { client } of connections) client.destroy()
       await closing
     },
   }
+}
+
+/** Stops everything on a connection until the kernel tells that its client is gone. */
+function stick(connection: Connection): void {
+  const { client } = connection
+  const { localPort: port = 0, remotePort: ownPort = 0 } = client
+  connection.stuck = true
+  client.once('close', whenGone({ port, ownPort, gone: () => client.destroy() }))
 }
 
 /** Whether the fault hits once more. */
@@ -202,22 +208,31 @@ async function carrySome(lane: Lane, bytes: Buffer): Promise<Buffer> {
 }
 
 /** What a fault does at the byte that it was set for. */
-function hit({ connection }: Lane, bytes: Buffer, kind: NetworkFault['kind'] | undefined): Buffer {
+async function hit({ connection }: Lane, bytes: Buffer, kind: NetworkFault['kind'] | undefined): Promise<Buffer> {
   switch (kind) {
     case 'flip-upload':
     case 'flip-download':
       return flipped(bytes)
     case 'reset-upload':
+      connection.client.resetAndDestroy()
+      break
     case 'reset-download':
+      // Otherwise the bytes before it might be lost too: a client that is told of the reset first throws away what it has not read.
+      await turns(TURNS_BEFORE_RESET)
       connection.client.resetAndDestroy()
       break
     case 'cut-download':
       connection.client.destroySoon()
       break
     default:
-      connection.stuck = true
+      stick(connection)
   }
   return Buffer.alloc(0)
+}
+
+/** Each leaves whoever shares this event loop time to read what has come. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 function flipped(bytes: Buffer): Buffer {

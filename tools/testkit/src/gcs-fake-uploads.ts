@@ -19,8 +19,8 @@ interface Session {
 
 /** The upload side of the fake. */
 export interface FakeUploads {
-  /** Sessions that were begun and neither completed nor ended. */
-  open(): number
+  /** Sessions, for names that begin so, that were begun and neither completed nor ended. */
+  open(prefix?: string): number
   /** Keeps at most so many bytes of each piece of a session, as the real one may. */
   keepAtMost: number
   answer(request: FakeRequest, bucket: FakeBucket, keySha256: string | undefined): Promise<void>
@@ -33,7 +33,7 @@ const STEP_BYTES = 262_144
 export function createFakeUploads(): FakeUploads {
   const sessions = new Map<string, Session>()
   const uploads: FakeUploads = {
-    open: () => [...sessions.values()].filter(({ stored }) => stored === undefined).length,
+    open: (prefix = '') => [...sessions.values()].filter(({ name, stored }) => name.startsWith(prefix) && stored === undefined).length,
     keepAtMost: Number.POSITIVE_INFINITY,
     async answer(request, bucket, keySha256) {
       const { method, url, outgoing, incoming } = request

@@ -43,6 +43,8 @@ interface Fake {
   readonly pageItems: number
 }
 
+const KEEP_ALIVE_MS = 600_000
+
 /**
  * Starts a FAKE of Google Cloud Storage on a free port: the part of its JSON API that Google's own client uses for objects, written from
  * Google's documentation and held against that client in a test. There is no server of Google's to run, so what passes here is proven
@@ -59,7 +61,8 @@ export async function startGcsFake({
   const held = new Map(buckets.map((name) => [name, createFakeBucket(name)]))
   const uploads = createFakeUploads()
   let fake: Fake | undefined
-  const server = createServer((incoming, outgoing) => {
+  // A connection that waits is not closed under a client that is about to use it.
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (incoming, outgoing) => {
     requests.push(`${incoming.method} ${incoming.url}`)
     if (fake !== undefined) void answer(fake, incoming, outgoing)
   })

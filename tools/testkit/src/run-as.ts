@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
+import { atExit } from './at-exit.ts'
 import { ordinaryUser } from './users.ts'
 
 /** How a program is started. The environment is a small fixed one plus `env`; nothing of the test's own leaks in. */
@@ -90,8 +91,7 @@ function whenExited(
   limits: { readonly command: string; readonly timeoutMs: number },
 ): Promise<RunResult> {
   return new Promise((resolve, reject) => {
-    const onParentExit = (): void => void child.kill('SIGKILL')
-    process.once('exit', onParentExit)
+    const forget = atExit(() => void child.kill('SIGKILL'))
     let late = false
     const timer = setTimeout(() => {
       late = true
@@ -99,7 +99,7 @@ function whenExited(
     }, limits.timeoutMs)
     const finish = (): void => {
       clearTimeout(timer)
-      process.off('exit', onParentExit)
+      forget()
     }
     child.once('error', (error) => {
       finish()

@@ -1,5 +1,6 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { atExit } from './at-exit.ts'
 import { shortTemporaryRoot } from './shared-cache.ts'
 import { ordinaryUser } from './users.ts'
 
@@ -25,9 +26,9 @@ export function temporaryFolder(): TemporaryFolder {
     if (process.env['KEEP'] === undefined) rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
     else console.error(`kept ${path}`)
   }
-  process.once('exit', remove)
+  const forget = atExit(remove)
   const dispose = async (): Promise<void> => {
-    process.off('exit', remove)
+    forget()
     remove()
   }
   return {

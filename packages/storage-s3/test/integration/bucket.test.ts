@@ -121,7 +121,8 @@ describe.skipIf(radosgw.missing !== undefined)(`buckets of S3 on ${radosgw.title
     expect((await Array.fromAsync(store.list(''))).length).toBe(0)
     const [left] = await Array.fromAsync(store.maintenance.unfinishedUploads(''))
     expect(left?.key).toBe(claimKey('object'))
-    const later = createS3Store({ ...options, now: () => new Date(Date.now() + 25 * 3_600_000) })
+    // The SDK signs with the clock of the machine: a signature of tomorrow would be refused.
+    const later = createS3Store({ ...options, engine: 'aws-sdk', now: () => new Date(Date.now() + 25 * 3_600_000) })
     await later.put('object', large(2), { onlyIfAbsent: true })
     expect(await Array.fromAsync(store.maintenance.unfinishedUploads(''))).toEqual([])
     await Promise.all([store, later].map((one) => one[Symbol.asyncDispose]()))

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { sourceOf } from '@waltz/bytes'
-import { conformanceCases, largeCases, partCases, raceCases, type ConformanceCase } from '@waltz/storage/conformance'
+import { conformanceCases, largeCases, manyCases, partCases, raceCases, type ConformanceCase } from '@waltz/storage/conformance'
 import { withPrefix, withRetry, type MaintainedStore, type ObjectStore } from '@waltz/storage'
 import { formsToRun, sharedServer, soaking } from '@waltz/testkit'
 import { storageFacts } from '../support/facts.ts'
@@ -20,12 +20,13 @@ const listing = conformanceCases.filter(({ name }) => /list|group|delete|keys/.t
 
 const kinds: readonly (readonly [name: string, cases: readonly ConformanceCase[], make: () => Promise<MaintainedStore>])[] = [
   ['bare', cases, () => radosgwStore(radosgw.server)],
+  ['by the SDK alone', [...conformanceCases, ...partCases(PART_BYTES)], () => radosgwStore(radosgw.server, { engine: 'aws-sdk' })],
   ['with pages of ten and ListObjects', listing, () => radosgwStore(radosgw.server, { pageSize: 10, useListV1: true })],
   ['with pages of ten', listing, () => radosgwStore(radosgw.server, { pageSize: 10, deleteBatch: 7 })],
   ['taken for an unknown provider', conformanceCases, () => radosgwStore(radosgw.server, { provider: 'unknown' })],
 ]
 
-describe.skipIf(radosgw.missing !== undefined).each(formsToRun(kinds, 3))(`S3 on ${radosgw.title}, %s`, (_name, own, make) => {
+describe.skipIf(radosgw.missing !== undefined).each(formsToRun(kinds, 4))(`S3 on ${radosgw.title}, %s`, (_name, own, make) => {
   const store = later(make)
   afterAll(async () => (await store())[Symbol.asyncDispose]())
   it.each(own.map((item) => [item.name, item] as const))('%s', { timeout: 60_000 }, async (_case, item) => {
@@ -39,6 +40,16 @@ describe.skipIf(radosgw.missing !== undefined).each(formsToRun(kinds, 3))(`S3 on
     expect(bare.capabilities).toMatchObject({ ...storageFacts.capabilities, maxDeleteBatch: expect.any(Number) })
   })
 })
+
+const bound = { usedBytes: () => process.memoryUsage.rss(), maxBytes: 160_000_000 }
+if (soaking)
+  describe.skipIf(radosgw.missing !== undefined)(`S3 on ${radosgw.title}, many objects`, () => {
+    const store = later(() => radosgwStore(radosgw.server))
+    afterAll(async () => (await store())[Symbol.asyncDispose]())
+    it.each(manyCases(100_000, bound).map((item) => [item.name, item] as const))('%s', { timeout: 900_000 }, async (_case, item) => {
+      await item.run(await store())
+    })
+  })
 
 describe.skipIf(radosgw.missing !== undefined)(`S3 on ${radosgw.title}, wrapped`, () => {
   const store = later(async (): Promise<ObjectStore> => withPrefix(withRetry(await radosgwStore(radosgw.server), retry), 'some/folder'))

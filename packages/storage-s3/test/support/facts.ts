@@ -26,6 +26,7 @@ export const storageFacts = {
         get: /^GET /,
         delete: /^(POST .*[?&]delete|DELETE )/,
       },
+      cannotHappen: [],
     },
   ],
 } as const

@@ -1,14 +1,11 @@
-import { createRequire } from 'node:module'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readAll, sourceOf } from '@waltz/bytes'
 import type { MaintainedStore } from '@waltz/storage'
 import { createKeystoneFake, sharedServer, type KeystoneFake } from '@waltz/testkit'
 import { createSwiftStore, type SwiftAuth } from '../../src/index.ts'
-import { createPkgcloudStore, type PkgcloudClient } from '../../src/pkgcloud.ts'
 import { commonOptions, swiftStore } from '../support/store.ts'
 
 const swift = await sharedServer('swift')
-const require = createRequire(import.meta.url)
 
 /** The login is a fake written after Keystone's documents; the storage behind it is Debian's Swift. */
 describe.skipIf(swift.missing !== undefined)(`logins by a fake of Keystone before ${swift.title}`, () => {
@@ -89,25 +86,6 @@ describe.skipIf(swift.missing !== undefined)(`logins by a fake of Keystone befor
     expect(fault).toMatchObject(expected)
     const shown = JSON.stringify(flatten(fault))
     for (const secret of ['secret-nobody-may-see', keystone.people.password, 'AUTH_tk', 'gAAAAA']) expect(shown).not.toContain(secret)
-  })
-
-  it.each(['v2.0', 'v3'])('a client of pkgcloud that logs in by %s serves as the login of a store', async (keystoneAuthVersion) => {
-    const pkgcloud = require('pkgcloud') as { storage: { createClient(settings: object): PkgcloudClient } }
-    const { user, password: secret, project } = keystone.people
-    const client = pkgcloud.storage.createClient({
-      provider: 'openstack',
-      authUrl: keystone.url,
-      username: user,
-      password: secret,
-      tenantName: project,
-      domainId: 'default',
-      projectDomainId: 'default',
-      region: 'south',
-      keystoneAuthVersion,
-    })
-    await using store = createPkgcloudStore({ ...commonOptions(), container, client })
-    keystone.giveEndedTokens(1)
-    await roundTrip(store)
   })
 })
 

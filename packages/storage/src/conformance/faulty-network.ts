@@ -74,7 +74,7 @@ export interface RequestLines {
   readonly delete?: RegExp
 }
 
-/** What a backend supplies to have its fault cases run. */
+/** What a backend supplies to have its fault cases run: one for all that run one after the other, or one for each case. */
 export interface NetworkFixture {
   readonly network: FaultyNetwork
   /** Whether the store speaks HTTP, so that answers can be made up. */

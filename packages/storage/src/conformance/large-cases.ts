@@ -84,7 +84,8 @@ async function compareBlocks(source: ByteSource, start: number, look: () => void
   return offset
 }
 
-function watchMemory(bound: MemoryBound | undefined): { readonly look: () => void; readonly check: () => void } {
+/** Looks at memory now and then, and checks in the end how much it has grown since. */
+export function watchMemory(bound: MemoryBound | undefined): { readonly look: () => void; readonly check: () => void } {
   const before = bound?.usedBytes() ?? 0
   let most = before
   return {

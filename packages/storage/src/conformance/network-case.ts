@@ -32,7 +32,8 @@ export interface OpenedStore {
 /** Why a case does not apply to a fixture; undefined when it does. */
 export type Applies = (fixture: NetworkFixture) => string | undefined
 
-const SHORT = { connectTimeoutMs: 600, idleTimeoutMs: 600, maxAttempts: 4 }
+/** To connect may be to agree on keys, which takes a while where many do so on few cores. */
+const SHORT = { connectTimeoutMs: 1500, idleTimeoutMs: 600, maxAttempts: 4 }
 /** A pause that a store asks for is cut to this, and so can be told from waits of its own. */
 export const ASKED_PAUSE_MS = 40
 

@@ -5,9 +5,9 @@ import { networkDownloadCases } from './network-download-cases.ts'
 import { networkUploadCases } from './network-upload-cases.ts'
 
 /**
- * What every store that talks over a network must bear. Run them one after the other: they share the fixture's network. Each works
- * below a prefix of its own, and ends with a look at leftovers and open connections; that no promise is rejected unheard is for the
- * test runner to see.
+ * What every store that talks over a network must bear. Run those that are given the same network one after the other; with a network
+ * each they may run at the same time, against one server. Each works below a prefix of its own, and ends with a look at leftovers and
+ * open connections; that no promise is rejected unheard is for the test runner to see.
  */
 export const networkFaultCases: readonly NetworkFaultCase[] = [
   ...networkUploadCases,

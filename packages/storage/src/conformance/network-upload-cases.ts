@@ -1,6 +1,6 @@
 import { isFault } from '@waltz/errors'
 import type { NetworkFault, NetworkFaultCase, NetworkFixture } from './faulty-network.ts'
-import { expectBytes, expectFault, expectThat, listKeys, readBytes } from './expect.ts'
+import { expectAbsent, expectBytes, expectFault, expectThat, listKeys, readBytes } from './expect.ts'
 import {
   all,
   always,
@@ -149,8 +149,12 @@ async function fails(
 async function createdOnce({ fixture, network, direct, at, open }: NetworkScope, request: 'whole' | 'complete'): Promise<void> {
   const { store } = await open()
   const { conditionalPut, conditionalMultipart } = store.capabilities
-  if (request === 'whole' ? !conditionalPut : conditionalMultipart === 'none') return
   const bytes = patternBytes(request === 'whole' ? wholeBytes(fixture) : threeParts(fixture))
+  if (request === 'whole' ? !conditionalPut : conditionalMultipart === 'none') {
+    await expectFault('unsupported', () => store.put(at('object'), chunked(bytes), { onlyIfAbsent: true }), 'what is not claimed')
+    await expectAbsent(direct, at('object'))
+    return
+  }
   const fault: NetworkFault = { kind: 'lose-answer', matching: fixture.requests?.[request] as RegExp, times: 1 }
   network.set(fault)
   await store.put(at('object'), chunked(bytes), { onlyIfAbsent: true })

@@ -1,28 +1,7 @@
-import { readFileSync, readdirSync, existsSync, rmSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { mustRun, runAs, startAs, temporaryFolder, type RunningProcess } from '@waltz/testkit'
-import { sharedKinds } from '@waltz/testkit/servers'
-import { describe, expect, test } from 'vitest'
-
-const script = fileURLToPath(new URL('../../src/demo.ts', import.meta.url))
-
-/** Starts the demo as `npm run demo` does; its folder comes to lie in `folder`. */
-function startDemo(folder: string, ...args: readonly string[]): RunningProcess {
-  const env = { TMPDIR: folder, HOME: folder, PATH: process.env['PATH'] }
-  return startAs(process.execPath, ['--conditions=source', script, ...args], { user: 'self', env, timeoutMs: 170_000 })
-}
-
-/** Command lines of processes that speak of a folder. */
-function processesOf(folder: string): readonly string[] {
-  return readdirSync('/proc').flatMap((name) => {
-    try {
-      const line = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') : ''
-      return line.includes(folder) ? [line] : []
-    } catch {
-      return []
-    }
-  })
-}
+import { readdirSync, existsSync, rmSync } from 'node:fs'
+import { mustRun, runAs, temporaryFolder } from '@waltz/testkit'
+import { expect, test } from 'vitest'
+import { processesOf, startDemo } from '../support/start-demo.ts'
 
 test('the journey ends with its proof, in a dozen lines, and the kept folder is as described', async () => {
   await using folder = temporaryFolder()
@@ -60,40 +39,6 @@ test.each([
   expect(readdirSync(folder.path)).toEqual([])
   expect(processesOf(folder.path)).toEqual([])
 })
-
-const servers = { s3: 'radosgw', azure: 'azurite', swift: 'swift', ssh: 'sshd' } as const
-
-describe.each(Object.entries(servers) as [keyof typeof servers, (typeof servers)[keyof typeof servers]][])(
-  '--storage %s',
-  (kind, server) => {
-    const missing = sharedKinds[server].missing()
-    const lacking = missing.length === 0 ? '' : ` (not installed: ${missing.join(', ')}; ${sharedKinds[server].install})`
-
-    test.skipIf(missing.length > 0)(`the journey ends with its proof${lacking}`, async () => {
-      await using folder = temporaryFolder()
-      const { code, stdout, stderr } = await startDemo(folder.path, '--storage', kind).exited
-      expect(stderr).toBe('')
-      expect(code).toBe(0)
-      expect(stdout).toContain('Proven: every row of that moment is back')
-      expect(stdout).toMatch(/^ 1 {2}The repository is a .*, a real server that was started for this\.$/m)
-      // Both lie in the storage, compressed, and nothing of them is counted as nothing.
-      expect(stdout).toMatch(/^ +backup +[\d.]+ MiB +[1-9][\d.]* MiB +[1-9]/m)
-      expect(stdout).toMatch(/^ +WAL \([1-9]\d* segments\) +[\d.]+ MiB +[1-9][\d.]* [MK]iB +[1-9]/m)
-      expect(readdirSync(folder.path).filter((name) => !name.startsWith('waltz-testkit-'))).toEqual([])
-      expect(processesOf(folder.path)).toEqual([])
-    })
-
-    test.skipIf(missing.length > 0)(`Ctrl-C stops the server too${lacking}`, async () => {
-      await using folder = temporaryFolder()
-      const demo = startDemo(folder.path, `--storage=${kind}`)
-      await demo.waitFor(/new and empty/)
-      demo.kill('SIGINT')
-      expect((await demo.exited).code).toBe(130)
-      expect(readdirSync(folder.path).filter((name) => !name.startsWith('waltz-testkit-'))).toEqual([])
-      expect(processesOf(folder.path)).toEqual([])
-    })
-  },
-)
 
 test.each([
   [['--storage', 'tape'], 'unknown storage tape; the demo takes --keep and --storage file|s3|azure|swift|ssh'],

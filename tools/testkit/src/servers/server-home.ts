@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { appendFileSync, closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { atExit } from '../at-exit.ts'
 import { programExists } from '../binaries.ts'
 import { baseEnvironment, runAs } from '../run-as.ts'
 import { giveToOrdinaryUser, temporaryFolder } from '../temporary-folder.ts'
@@ -52,7 +53,7 @@ export function createServerHome(): ServerHome {
     for (const { process } of children) if (process.ended() === undefined) withDescendants(process.pid).forEach(killProcess)
   }
   // Before the folder is removed at that moment.
-  process.prependOnceListener('exit', killAll)
+  const forget = atExit(killAll)
 
   const write = (name: string, content: string | Uint8Array, mode = 0o644): string => {
     const path = folder.join(name)
@@ -88,7 +89,7 @@ export function createServerHome(): ServerHome {
       if (Date.now() > deadline) throw new Error(`processes live on after SIGKILL: ${pids.filter(isAlive).join(', ')}`)
       await pause(10)
     }
-    process.off('exit', killAll)
+    forget()
     await folder.dispose()
   }
   return {

@@ -15,7 +15,24 @@ export interface NameSource {
   readonly randomHex: (digits: number) => string
 }
 
-/** Whether a file name is that of an upload in progress, hidden from every reader. */
+/** What the name of a temporary file tells. */
+export interface TemporaryName {
+  /** The name of the object that it was to become; only its beginning where that is very long. */
+  readonly object: string
+  /** When its upload began; undefined for a time that there is not. */
+  readonly startedAt: Date | undefined
+}
+
+/** Reads the name of a temporary file, without its folders. Undefined for other names. */
+export function parseTemporaryName(name: string): TemporaryName | undefined {
+  const match = TEMPORARY.exec(name)
+  if (match === null) return undefined
+  const [, object = '', year, month, day, hour, minute, second] = match
+  const startedAt = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return { object, startedAt: Number.isNaN(startedAt.getTime()) ? undefined : startedAt }
+}
+
+/** Whether a file name is that of an upload in progress: stores of files hide such files from every reader. */
 export function isTemporaryName(name: string): boolean {
   return TEMPORARY.test(name)
 }
@@ -25,16 +42,10 @@ export function isTemporaryKey(key: string): boolean {
   return TEMPORARY_PART.test(key)
 }
 
-/** What a temporary name tells: the object's name, perhaps shortened, and when the upload began. Undefined for other names. */
-export function readTemporaryName(name: string): { readonly object: string; readonly startedAt: Date | undefined } | undefined {
-  const match = TEMPORARY.exec(name)
-  if (match === null) return undefined
-  const [, object = '', year, month, day, hour, minute, second] = match
-  const startedAt = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-  return { object, startedAt: Number.isNaN(startedAt.getTime()) ? undefined : startedAt }
-}
-
-/** A new temporary key beside the object `key`. The object's name is shortened where the whole would not fit into a file name. */
+/**
+ * A new key for a temporary file, in the folder of the object `key`, in the form of RF 1.8. The object's name is shortened where the
+ * whole would not fit into a file name.
+ */
 export function temporaryKey(key: string, { now, randomHex }: NameSource): string {
   const hex = randomHex(HEX_DIGITS)
   assert(HEX.test(hex), 'randomHex gives 16 lower-case hexadecimal digits')
