@@ -3,7 +3,7 @@ import type { Log } from './log.ts'
 
 type Observe = NonNullable<KitSurroundings['observe']>
 
-/** Logs what storages tell, whatever the command is, and passes everything on. */
+/** Logs what storages, and the opening of objects, tell, whatever the command is, and passes everything on. */
 export function withStorageLog(log: Log, observe: Observe | undefined): Observe {
   return (event) => {
     switch (event.type) {
@@ -17,6 +17,12 @@ export function withStorageLog(log: Log, observe: Observe | undefined): Observe 
         break
       case 'storage-warning':
         log.warn(`storage ${event.storage}: ${event.message}`)
+        break
+      case 'plaintext-read':
+        log.warn(`an object that is not encrypted (${event.framing}) is read, because WALTZ_CRYPTO_PLAINTEXT_READS is allow`)
+        break
+      case 'stale-key':
+        log.warn(`the key service does not answer, so the key that it gave before is used on (${event.scheme}): ${event.reason}`)
         break
       default:
     }

@@ -143,7 +143,7 @@ describe('st put, cat and get', () => {
     store('odd.xyz', 'plain')
     const { code, err } = await waltz('st', 'cat', '--decompress', 'odd.xyz')
     expect([code, printed()]).toEqual([0, 'plain'])
-    expect(err).toContain('as it is stored')
+    expect(err).toContain('without decompressing it')
   })
 
   it('print all objects that a pattern names', async () => {

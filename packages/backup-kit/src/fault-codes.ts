@@ -5,6 +5,12 @@ export const faultCodes: FaultCodeTable = {
   BACKUP_WAL_MISSING:
     'WAL that the backup needs is neither in the archive nor in pg_wal. On a standby, check that the primary archives to this repository and let it switch its segment.',
   DATA_DIRECTORY_UNSUITABLE: 'No data directory was named, or it is not one that can be backed up.',
+  ENCRYPTION_KEYS_SEVERAL:
+    'Keys of several kinds are set, and only one can be the current one. Keep one, and move the others to WALTZ_CRYPTO_PREVIOUS_KEYS.',
+  ENCRYPTION_KEY_ABSENT:
+    'A setting that only belongs to a key is set, and the key is not. Objects would be stored as they are, so nothing is done. Set the key, or remove that setting.',
+  ENCRYPTION_PREVIOUS_KEYS_INVALID:
+    'WALTZ_CRYPTO_PREVIOUS_KEYS is no list of keys. The message says which entry is wrong, and the hint shows how one looks.',
   SERVER_ADDRESS_INVALID:
     'A file that belongs to the address of the server (a certificate, a key, a password file) is missing or cannot be read. Correct PGSSLROOTCERT, PGSSLCERT, PGSSLKEY or PGPASSFILE.',
   SERVER_CERTIFICATE_REFUSED:

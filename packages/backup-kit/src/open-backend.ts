@@ -39,11 +39,11 @@ const OPENERS: Readonly<Record<StorageKind, (opening: StorageOpening, choice: St
   },
   az: async (opening, choice) => {
     const address = parseStorageAddress(choice.setting, choice.prefix)
-    return { store: await (await import('./open-azure.ts')).openAzure(opening, address), path: address.path }
+    return { store: await (await import('./open-azure.ts')).openAzure(opening, address), path: wholePath(choice, address.path) }
   },
   swift: async (opening, choice) => {
     const address = parseStorageAddress(choice.setting, choice.prefix)
-    return { store: await (await import('./open-swift.ts')).openSwift(opening, address), path: address.path }
+    return { store: await (await import('./open-swift.ts')).openSwift(opening, address), path: wholePath(choice, address.path) }
   },
   ssh: async (opening, choice) => {
     const address = parseStorageAddress(choice.setting, choice.prefix)
@@ -67,11 +67,16 @@ export async function openBackend(opening: StorageOpening): Promise<Backend> {
 }
 
 /** Keys have single slashes here, so a prefix that must keep others cannot be served: said, not done half. */
-function gcsPath({ gcsNormalizePrefix }: Settings, { setting }: StorageChoice, path: string): string {
-  const tidy = tidyPath(path)
-  if (!gcsNormalizePrefix && tidy !== path)
-    throw prefixFault(setting, 'has empty parts, which GCS_NORMALIZE_PREFIX=false would keep and no key of Waltz has')
-  return tidy
+function gcsPath({ gcsNormalizePrefix }: Settings, choice: StorageChoice, path: string): string {
+  return gcsNormalizePrefix
+    ? tidyPath(path)
+    : wholePath(choice, path, ', which GCS_NORMALIZE_PREFIX=false would keep and no key of Waltz has')
+}
+
+/** The path itself, where clients do not tidy it. @throws Fault `invalid` `STORAGE_PREFIX_INVALID` for double slashes. */
+function wholePath({ setting }: StorageChoice, path: string, why = ', which no key of Waltz has'): string {
+  if (tidyPath(path) !== path) throw prefixFault(setting, `has empty parts${why}`)
+  return path
 }
 
 function noStorageFault(): Fault {

@@ -31,6 +31,7 @@ export function gcsOptions(opening: StorageOpening, { host }: StorageAddress): G
     ...(gcsStorageClass !== undefined && { storageClass: gcsStorageClass }),
     chunkBytes: settings.gcsMaxChunkSize,
     pieceConcurrency: settings.gcsPieceConcurrency,
+    engine: settings.gcsEngine,
     contextTimeoutMs: settings.gcsContextTimeout * 1000,
     keepVersions: settings.gcsKeepVersions,
   }

@@ -28,6 +28,8 @@ export function s3Options(opening: StorageOpening, { host }: StorageAddress): S3
     ...(caFile !== undefined && { ca: readAuthorities('S3_CA_CERT_FILE', caFile), onlyOwnAuthorities: true }),
     ...objectOptions(settings),
     ...transferOptions(settings),
+    // Nothing here asks a put for the exact time, so no put is followed by a question for it.
+    putInfo: 'quick',
     ...hearing(opening),
   }
 }
@@ -41,16 +43,20 @@ function hearing({ context, name }: StorageOpening): Pick<S3StoreOptions, 'onLef
         storage: name,
         message: `what is left of an upload of ${key} could not be removed (${error instanceof Error ? error.message : 'unknown reason'}); waltz storage orphans lists it`,
       }),
-    onNotice: ({ message }) => context.report({ type: 'storage-warning', storage: name, message }),
+    // Whose storage it is concerns nobody, and would be told by every single command.
+    onNotice: ({ code, message }) => {
+      if (code !== 'provider-found') context.report({ type: 'storage-warning', storage: name, message })
+    },
   }
 }
 
 function placeOf(settings: Settings): Partial<S3StoreOptions> {
-  const { awsEndpoint, awsRegion, s3EndpointSource, s3EndpointPort, s3EndpointProtocol, s3Provider } = settings
+  const { awsEndpoint, awsRegion, s3EndpointSource, s3EndpointPort, s3EndpointProtocol, s3Provider, s3Engine } = settings
   return {
     ...(awsEndpoint !== undefined && { endpoint: awsEndpoint }),
     ...(awsRegion !== undefined && { region: awsRegion }),
     ...(s3Provider !== undefined && { provider: s3Provider }),
+    engine: s3Engine,
     pathStyle: settings.awsS3ForcePathStyle,
     dualStack: settings.awsDualStack,
     accelerate: settings.s3Accelerate,
@@ -102,8 +108,11 @@ function credentialsOf(settings: Settings): S3Credentials {
   if (settings.s3Anonymous) return { kind: 'anonymous' }
   if (settings.s3UseYcSessionToken) return { kind: 'instance', yandexSessionToken: true }
   const { awsRoleArn, awsRoleSessionName, awsWebIdentityTokenFile, s3StsEndpoint } = settings
-  const keys = keysOf(settings) ?? chainOf(settings)
+  const own = keysOf(settings)
+  const keys = own ?? chainOf(settings)
   if (awsRoleArn === undefined) return keys
+  // Clusters put role and token file into every container; keys that a person gave are meant, as WAL-G takes it (SET 5.1).
+  if (own !== undefined && awsWebIdentityTokenFile !== undefined) return own
   const role = {
     roleArn: awsRoleArn,
     ...(awsRoleSessionName !== undefined && { sessionName: awsRoleSessionName }),

@@ -28,6 +28,12 @@ export function sshOptions(opening: StorageOpening, { host, path }: StorageAddre
     hostKeys: hostKeysOf(settings, context.surroundings.home),
     connections: settings.sshConnections,
     keepAlive: { intervalMs: settings.sshKeepAlive },
+    onLeftover: ({ key, error }) =>
+      context.report({
+        type: 'storage-warning',
+        storage: opening.name,
+        message: `the temporary file of ${key} could not be removed (${error instanceof Error ? error.message : 'unknown reason'}); waltz storage orphans lists it`,
+      }),
   }
 }
 

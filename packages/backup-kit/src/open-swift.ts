@@ -4,8 +4,15 @@ import type { SwiftAuth, SwiftStoreOptions } from '@waltz/storage-swift'
 import { connectionOptions, networkOptions, type StorageOpening } from './network-settings.ts'
 import type { StorageAddress } from './storage-address.ts'
 
-/** Opens the container that WALG_SWIFT_PREFIX names. Makes no request. */
+/**
+ * Opens the container that WALG_SWIFT_PREFIX names, by the engine that WALTZ_SWIFT_ENGINE names. Makes no request.
+ * @throws Fault `unsupported` `SWIFT_PKGCLOUD_MISSING` when that is pkgcloud and it is not installed.
+ */
 export async function openSwift(opening: StorageOpening, address: StorageAddress): Promise<MaintainedStore> {
+  if (opening.settings.swiftEngine === 'pkgcloud') {
+    const { createPkgcloudStore } = await import('@waltz/storage-swift/pkgcloud')
+    return createPkgcloudStore(swiftOptions(opening, address))
+  }
   const { createSwiftStore } = await import('@waltz/storage-swift')
   return createSwiftStore(swiftOptions(opening, address))
 }
@@ -36,6 +43,7 @@ export function swiftOptions(opening: StorageOpening, { host }: StorageAddress):
 
 function authOf(settings: Settings): SwiftAuth {
   const secret = settings.osApplicationCredentialSecret
+  const domain = named(settings.osDomainName, settings.osDomainId)
   return {
     version: versionOf(settings.osIdentityApiVersion),
     ...present({
@@ -48,8 +56,8 @@ function authOf(settings: Settings): SwiftAuth {
       storageUrl: settings.osStorageUrl,
       token: settings.osAuthToken,
       project: named(settings.osTenantName, settings.osTenantId),
-      userDomain: named(settings.osUserDomainName ?? settings.osDomainName, settings.osUserDomainId ?? settings.osDomainId),
-      projectDomain: named(settings.osProjectDomainName ?? settings.osDomainName, settings.osProjectDomainId ?? settings.osDomainId),
+      userDomain: named(settings.osUserDomainName, settings.osUserDomainId) ?? domain,
+      projectDomain: named(settings.osProjectDomainName, settings.osProjectDomainId) ?? domain,
       applicationCredential:
         secret === undefined ? undefined : { ...named(settings.osApplicationCredentialName, settings.osApplicationCredentialId), secret },
       endpointType: endpointTypeOf(settings.osEndpointType),

@@ -39,6 +39,7 @@ export async function openWalArchive(parts: WalArchiveParts, choices: WalArchive
     store,
     format: await openFormat(settings, surroundings),
     whenStored: settings.preventWalOverwrite === false ? 'replace' : 'refuse',
+    plaintextAmongEncrypted: settings.cryptoPlaintextWrites,
     crc32c: loadCrc32c,
     sleep: sleepUntil,
     now: surroundings.now,

@@ -13,6 +13,15 @@ export function readSettingFile(setting: string, path: string): string {
   }
 }
 
+/** The bytes of a file that a setting names; as `readSettingFile`. */
+export function readSettingBytes(setting: string, path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw settingFileFault(setting, `cannot be read (${(error as { readonly code?: string }).code ?? 'unknown reason'})`)
+  }
+}
+
 /** The text of a file that need not be there; undefined when it is not. */
 export function readOptionalFile(setting: string, path: string): string | undefined {
   try {

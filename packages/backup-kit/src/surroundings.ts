@@ -20,4 +20,11 @@ export interface KitSurroundings {
 }
 
 /** What a kit tells while it works. */
-export type KitEvent = PushEvent | WalArchiveEvent | StorageEvent
+export type KitEvent = PushEvent | WalArchiveEvent | StorageEvent | FormatEvent
+
+/** What happened while objects were opened. */
+export type FormatEvent =
+  /** An object that is not encrypted was read although a key is configured, because the settings allow it. */
+  | { readonly type: 'plaintext-read'; readonly framing: string }
+  /** A key service could not be asked again, and the key that it gave before is used on. */
+  | { readonly type: 'stale-key'; readonly scheme: string; readonly reason: string }

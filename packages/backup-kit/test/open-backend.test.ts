@@ -44,6 +44,17 @@ describe('openBackend', () => {
 
   it.each([
     [{ WALG_SWIFT_PREFIX: 'swift://box/x/y', OS_AUTH_URL: 'http://a/v3', OS_USERNAME: 'u', OS_PASSWORD: 'p' }, 'swift', 'x/y'],
+    [
+      {
+        WALG_SWIFT_PREFIX: 'swift://box/x',
+        OS_AUTH_URL: 'http://a/v3',
+        OS_USERNAME: 'u',
+        OS_PASSWORD: 'p',
+        WALTZ_SWIFT_ENGINE: 'pkgcloud',
+      },
+      'swift',
+      'x',
+    ],
     [{ WALG_SSH_PREFIX: 'ssh://host/x/y', SSH_PASSWORD: 'x' }, 'ssh', ''],
     [{ WALG_GS_PREFIX: 'gs://box/x//y/', WALTZ_GCS_ANONYMOUS: 'true' }, 'gs', 'x/y'],
     [{ WALG_AZ_PREFIX: 'azure://box/x/y', AZURE_STORAGE_ACCOUNT: 'acc', AZURE_STORAGE_ACCESS_KEY: 'a2V5' }, 'az', 'x/y'],
@@ -60,6 +71,16 @@ describe('openBackend', () => {
   it('refuses a prefix that GCS_NORMALIZE_PREFIX=false would keep as it is', async () => {
     const values = { WALG_GS_PREFIX: 'gs://box/x//y', WALTZ_GCS_ANONYMOUS: 'true', GCS_NORMALIZE_PREFIX: 'false' }
     await expect(openBackend(opening(values).opening)).rejects.toMatchObject({ kind: 'invalid', code: 'STORAGE_PREFIX_INVALID' })
+  })
+
+  it('refuses empty parts where clients keep them, and names the setting', async () => {
+    const azure = { WALG_AZ_PREFIX: 'azure://box/x//y', AZURE_STORAGE_ACCOUNT: 'acc', AZURE_STORAGE_ACCESS_KEY: 'a2V5' }
+    const swift = { WALG_SWIFT_PREFIX: 'swift://box/x//y', OS_STORAGE_URL: 'http://a/v1/x', OS_AUTH_TOKEN: 't' }
+    for (const values of [azure, swift])
+      await expect(openBackend(opening(values as unknown as Record<string, string>).opening)).rejects.toMatchObject({
+        code: 'STORAGE_PREFIX_INVALID',
+        message: expect.stringMatching(/^WALG_(AZ|SWIFT)_PREFIX has empty parts/) as string,
+      })
   })
 
   it('names the settings when there is none', async () => {

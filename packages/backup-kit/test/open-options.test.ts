@@ -51,6 +51,8 @@ const S3_DEFAULTS = {
   useListV1: false,
   disable100Continue: false,
   skipValidation: true,
+  engine: 'requests',
+  putInfo: 'quick',
 }
 const s3 = (values: Record<string, string>, prefix = 's3://bucket/x') =>
   s3Options(opening({ WALG_S3_PREFIX: prefix, ...values }).opening, addressOf(prefix))
@@ -96,6 +98,7 @@ describe('S3', () => {
       WALTZ_S3_REQUESTER_PAYS: 'true',
       WALTZ_S3_ACCELERATE: 'true',
       WALTZ_S3_PROVIDER: 'ceph',
+      WALTZ_S3_ENGINE: 'aws-sdk',
       WALTZ_STORAGE_CONNECT_TIMEOUT: '2s',
       WALTZ_STORAGE_IDLE_TIMEOUT: '3s',
       WALTZ_STORAGE_MAX_BYTES_IN_FLIGHT: '10mb',
@@ -109,6 +112,7 @@ describe('S3', () => {
       endpoint: 'http://127.0.0.1:9000',
       region: 'eu-west-1',
       provider: 'ceph',
+      engine: 'aws-sdk',
       pathStyle: true,
       dualStack: true,
       accelerate: true,
@@ -133,6 +137,7 @@ describe('S3', () => {
       useListV1: true,
       disable100Continue: true,
       skipValidation: false,
+      putInfo: 'quick',
     })
     expect(options.retry.maxAttempts).toBe(1)
     expect(options.budget.maxBytes).toBe(10_485_760)
@@ -274,6 +279,7 @@ describe('GCS', () => {
       bucket: 'bucket',
       chunkBytes: 52_428_800,
       pieceConcurrency: 1,
+      engine: 'requests',
       contextTimeoutMs: 3_600_000,
       keepVersions: false,
     }
@@ -302,11 +308,13 @@ describe('GCS', () => {
       storageClass: 'NEARLINE',
       chunkBytes: 1000,
       pieceConcurrency: 4,
+      engine: 'requests',
       contextTimeoutMs: 10_000,
       keepVersions: true,
     })
     expect(options.retry.maxAttempts).toBe(2)
     expect(gcs({ WALTZ_GCS_ANONYMOUS: 'true' }).credentials).toEqual({ kind: 'none' })
+    expect(gcs({ WALTZ_GCS_ENGINE: 'google-cloud' }).engine).toBe('google-cloud')
   })
 
   it('refuses keys that are of no use, without showing them', () => {
@@ -432,7 +440,7 @@ describe('Swift', () => {
         token: 'token',
         project: { name: 'project', id: 'pid' },
         userDomain: { name: 'ud' },
-        projectDomain: { name: 'domain', id: 'pdid' },
+        projectDomain: { id: 'pdid' },
         applicationCredential: { id: 'aid', secret: 'as' },
         endpointType: 'internal',
       },

@@ -24,7 +24,7 @@ export interface FramedObject {
 
 /**
  * The bytes of an object, once its beginning does not contradict its name (RF 7.7). An object whose beginning says nothing passes.
- * The source fails with `invalid` `OBJECT_ENCRYPTED` for an encrypted object where no key is configured, and with `corrupt`
+ * The source fails with `invalid` `OBJECT_ENCRYPTED` for an encrypted object that was not decrypted, and with `corrupt`
  * `OBJECT_MISNAMED` for one that is compressed in another way than its extension says.
  */
 export async function* checkFraming(source: ByteSource, object: FramedObject): AsyncGenerator<Uint8Array, void, undefined> {
@@ -70,8 +70,8 @@ function judge(head: Uint8Array, { storedName, extension, decrypted }: FramedObj
     })
   }
   if (decrypted || (named === undefined && !UNMISTAKABLE.has(found))) return
-  throw new Fault('invalid', 'OBJECT_ENCRYPTED', `${storedName} is encrypted (${found}) and no key is configured`, {
-    hint: 'Configure the key that it was written with.',
+  throw new Fault('invalid', 'OBJECT_ENCRYPTED', `${storedName} is encrypted (${found}), and nothing decrypts it here`, {
+    hint: 'Configure the key that it was written with; `waltz st cat` decrypts only with --decrypt.',
     context: { key: storedName, framing: found },
   })
 }

@@ -19,7 +19,7 @@ export const faultCodes: FaultCodeTable = {
   LEASE_LOST: 'Another process took over the lease because it was not renewed in time. Nothing was announced; run the command again.',
   NAME_NOT_UNICODE: 'A name cannot be written to JSON because it is not Unicode text. Rename the file or leave it out.',
   OBJECT_ENCRYPTED:
-    'An object is encrypted and no key is configured. Configure the key it was written with; the message says which kind it is.',
+    'An object is encrypted and was not decrypted: no key is configured, or the command was not told to. The message says which kind of key it needs.',
   OBJECT_EXTENSION_UNKNOWN:
     'The name of a stored object ends in an extension that no codec of this version reads. Use a version that does, or check what the object is.',
   OBJECT_MISNAMED:

@@ -64,7 +64,14 @@ export type {
 export { encodeFilesMetadata } from './files-metadata-writer.ts'
 export { readFilesMetadata, type ReadFilesMetadataOptions } from './files-metadata-reader.ts'
 export { looksEncrypted } from './check-framing.ts'
-export { createSealedFormat, type SealedFormat, type SealedFormatOptions, type SealingCipher } from './sealed-format.ts'
+export {
+  createSealedFormat,
+  type OpenSteps,
+  type SealedFormat,
+  type SealedFormatOptions,
+  type SealingCipher,
+  type SealSteps,
+} from './sealed-format.ts'
 export {
   createBackupCatalog,
   parseBackupSelector,

@@ -20,16 +20,30 @@ export interface SealedFormat {
   /** Adds the codec's extension to a base name: `part_001.tar` becomes `part_001.tar.lz4`. */
   nameFor(base: string): string
   /** Coalesces first, so callers may yield chunks of any size. */
-  seal(source: ByteSource): ByteSource
+  seal(source: ByteSource, steps?: SealSteps): ByteSource
   /**
    * Picks the codec from the last extension of the stored name; `.tar`, a trailing dot or no known extension of a WAL name means none.
    * Rejects with `unsupported` `OBJECT_EXTENSION_UNKNOWN` for any other extension. The source it gives fails with `invalid`
    * `OBJECT_ENCRYPTED` and `corrupt` `OBJECT_MISNAMED` for an object that begins otherwise than its name and the configured key say, and
    * with the faults of the cipher and the codec, which name the object.
    */
-  open(storedName: string, source: ByteSource): Promise<ByteSource>
+  open(storedName: string, source: ByteSource, steps?: OpenSteps): Promise<ByteSource>
   /** Whether `open` of this stored name detects damage by itself (a checksummed codec, or a cipher). Rejects like `open`. */
   detectsDamage(storedName: string): Promise<boolean>
+}
+
+/** Steps that may be left out when an object is sealed. */
+export interface SealSteps {
+  /** True unless given. */
+  readonly compress?: boolean
+  /** True unless given; without a cipher there is nothing to do either way. */
+  readonly encrypt?: boolean
+}
+
+/** Steps that may be left out when an object is opened; as for `SealSteps`. */
+export interface OpenSteps {
+  readonly decrypt?: boolean
+  readonly decompress?: boolean
 }
 
 /** What `createSealedFormat` works with. */
@@ -64,15 +78,17 @@ export function createSealedFormat({ codec, registry, cipher }: SealedFormatOpti
     chunkBytes: codec.chunkBytes,
     extensions: registry.extensions,
     nameFor: (base) => (codec.extension === '' ? base : `${base}.${codec.extension}`),
-    seal: (source) => {
-      const compressed = codec.compress(coalesce(source, codec.chunkBytes))
-      return cipher === undefined ? compressed : cipher.encrypt(compressed)
+    seal: (source, { compress = true, encrypt = true } = {}) => {
+      const compressed = compress ? codec.compress(coalesce(source, codec.chunkBytes)) : source
+      return cipher === undefined || !encrypt ? compressed : cipher.encrypt(compressed)
     },
-    open: async (storedName, source) => {
+    open: async (storedName, source, { decrypt = true, decompress = true } = {}) => {
+      const decrypted = decrypt && cipher !== undefined
+      const opened = decrypted ? cipher.decrypt(source) : source
+      if (!decompress) return namingObject({ storedName, decrypted }, opened)
       const stored = await codecOf(storedName)
-      const opened = cipher === undefined ? source : cipher.decrypt(source)
-      const compressed = checkFraming(opened, { storedName, extension: stored?.extension ?? '', decrypted: cipher !== undefined })
-      return namingObject(storedName, stored === undefined ? compressed : stored.decompress(compressed))
+      const compressed = checkFraming(opened, { storedName, extension: stored?.extension ?? '', decrypted })
+      return namingObject({ storedName, decrypted }, stored === undefined ? compressed : stored.decompress(compressed))
     },
     detectsDamage: async (storedName) => {
       const stored = await codecOf(storedName)
@@ -81,19 +97,30 @@ export function createSealedFormat({ codec, registry, cipher }: SealedFormatOpti
   }
 }
 
+/** What a fault says of the object that it is about. */
+interface OpenedObject {
+  readonly storedName: string
+  readonly decrypted: boolean
+}
+
+/** For an object that does not even begin as its name says, where nothing was decrypted. */
+const UNMARKED_HINT =
+  'The object was changed after it was written, or it is encrypted with libsodium, which leaves no mark: then configure the key it was written with.'
+
 /** The same bytes, with faults of what they came through that name the object. */
-async function* namingObject(storedName: string, source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+async function* namingObject(object: OpenedObject, source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     yield* source
   } catch (error) {
-    throw nameObject(storedName, error)
+    throw nameObject(object, error)
   }
 }
 
 /** Faults that say an object's key already are those of the storage, or of this package. */
-function nameObject(storedName: string, error: unknown): unknown {
+function nameObject({ storedName, decrypted }: OpenedObject, error: unknown): unknown {
   if (!isFault(error) || !/^(?:CODEC|CRYPTO)_/.test(error.code) || 'key' in error.context) return error
-  const { kind, code, message, hint, context, cause, retryable } = error
+  const { kind, code, message, context, cause, retryable } = error
+  const hint = code === 'CODEC_DAMAGED' && context['offset'] === 0 && !decrypted ? UNMARKED_HINT : error.hint
   return new Fault(kind, code, `${storedName}: ${message}`, {
     ...(hint !== undefined && { hint }),
     context: { ...context, key: storedName },

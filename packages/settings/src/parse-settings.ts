@@ -1,6 +1,7 @@
 import { Fault } from '@waltz/errors'
 import { readValue } from './read-value.ts'
 import { flagNameOf, type SettingRow, type SettingRows, type SettingsOf } from './setting-row.ts'
+import { withoutSecretsOfUrls } from './redact.ts'
 import {
   indexSources,
   type ConfigValue,
@@ -9,14 +10,7 @@ import {
   type SettingSources,
   type SourceIndex,
 } from './setting-sources.ts'
-import {
-  asksForNothing,
-  noEffectWarning,
-  notAvailableText,
-  overruledWarnings,
-  unknownNameWarnings,
-  type SettingWarning,
-} from './warnings.ts'
+import { noEffectWarning, overruledWarnings, unknownNameWarnings, type SettingWarning } from './warnings.ts'
 
 /** What the sources say, all together. */
 export interface ParsedSettings<Table extends SettingRows> {
@@ -91,9 +85,6 @@ function readRow(key: string, row: SettingRow, work: { readonly index: SourceInd
 }
 
 function readLaterRow(row: SettingRow, found: FoundValue, reading: Reading): void {
-  if (row.availability === 'later-fatal' && !asksForNothing(row, found.raw)) {
-    reading.problems.push(`${found.origin.name} (${found.origin.where}) ${notAvailableText(row)}`)
-  }
   const warning = noEffectWarning(row, found)
   if (warning !== undefined) reading.warnings.push(warning)
 }
@@ -106,7 +97,8 @@ function textOf(row: SettingRow, raw: ConfigValue): string | undefined {
 
 function shown(row: SettingRow, text: string | undefined): string {
   if (text === undefined || row.secret === true) return ''
-  return `, but is ${JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)}`
+  const clean = withoutSecretsOfUrls(text)
+  return `, but is ${JSON.stringify(clean.length > 80 ? `${clean.slice(0, 80)}…` : clean)}`
 }
 
 function checkTogether(key: string, row: SettingRow, work: { readonly table: SettingRows; readonly reading: Reading }): void {

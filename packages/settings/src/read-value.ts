@@ -13,7 +13,7 @@ const READERS: Readonly<Record<SettingKind, Reader>> = {
   'directory-url': readDirectoryUrl,
   choice: readChoice,
   boolean: readBoolean,
-  integer: (row, text) => readNumber(row, parseGoInteger(text), 'a whole number'),
+  integer: (row, text) => readNumber(row, row.prefixedSpellings === true ? parseDecimal(text) : parseGoInteger(text), 'a whole number'),
   float: (row, text) => readNumber(row, text.trim() === '' ? undefined : Number(text), 'a number'),
   size: (row, text) => readNumber(row, parseSize(text), 'a size such as 500mb'),
   duration: (row, text) => readNumber(row, parseGoDuration(text), 'a duration such as 90s, 5m or 1h30m'),
@@ -26,6 +26,11 @@ const READERS: Readonly<Record<SettingKind, Reader>> = {
  */
 export function readValue(row: SettingRow, text: string): ReadValue {
   return READERS[row.kind](row, text)
+}
+
+/** Settings of one storage count in tens, whatever zeros stand in front (SET 2). */
+function parseDecimal(text: string): number | undefined {
+  return parseGoInteger(text.trim().replace(/^([+-]?)0+(?=\d)/, '$1'))
 }
 
 function readBoolean(_row: SettingRow, text: string): ReadValue {
@@ -57,7 +62,6 @@ function readChoice(row: SettingRow, text: string): ReadValue {
   const wanted = row.ignoreCase === true ? text.toLowerCase() : text
   const choices = row.choices ?? []
   if (choices.includes(wanted)) return { value: wanted }
-  if (row.laterChoices?.includes(wanted) === true) return { asks: `must be ${either(choices)} for now: ${wanted} is not available yet` }
   return { asks: `must be ${either(choices)}` }
 }
 

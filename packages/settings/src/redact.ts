@@ -5,6 +5,16 @@ import type { SettingRows, SettingsOf } from './setting-row.ts'
 export const HIDDEN = '(hidden)'
 
 /**
+ * The same text with what URLs in it hold besides an address hidden: user and password, and the query, which may be a signature. People
+ * put them into settings that want none, such as prefixes and endpoints.
+ */
+export function withoutSecretsOfUrls(text: string): string {
+  return text
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, `$1${HIDDEN}@`)
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/[^\s?#]*\?)[^\s#]+/gi, `$1${HIDDEN}`)
+}
+
+/**
  * The values that are set, as text by the names of their settings, fit to be shown: a secret is `(hidden)`. Durations
  * are in milliseconds with their unit.
  */
@@ -14,7 +24,7 @@ export function redact<Table extends SettingRows>(table: Table, settings: Settin
   for (const [key, row] of Object.entries(table)) {
     const value = values.get(key)
     if (value === undefined || row.availability !== 'now') continue
-    shown[row.name] = row.secret === true ? HIDDEN : `${value}${row.kind === 'duration' ? 'ms' : ''}`
+    shown[row.name] = row.secret === true ? HIDDEN : `${withoutSecretsOfUrls(String(value))}${row.kind === 'duration' ? 'ms' : ''}`
   }
   return shown
 }

@@ -55,6 +55,7 @@ export function listSettings(table: SettingRows): readonly SettingDescription[] 
 /** What a row accepts, in words: `1 to 1024`, `lz4, zstd, brotli or none`, `true or false`. */
 export function acceptsText(row: SettingRow): string {
   if (row.choices !== undefined) return row.choices.join(', ')
+  if (row.pattern !== undefined) return row.pattern.asks
   const words: Readonly<Record<string, string>> = {
     path: 'path',
     'directory-url': 'absolute path',
@@ -100,9 +101,8 @@ export function renderSettingsReference(table: SettingRows): string {
     ...areasOf(now).flatMap((area) => areaSection(area, now)),
     '## Known, without effect',
     '',
-    'WAL-G knows these settings and Waltz does not act on them: not yet, unless the last column gives another reason. *Refused* means that the',
-    'command fails while it is set, because ignoring it could store data unencrypted; *warned about* means that the work goes on; *ignored*',
-    'that nothing is said, because the setting asks for nothing by itself.',
+    'WAL-G knows these settings and Waltz does not act on them: not yet, unless the last column gives another reason. *Warned about*',
+    'means that the work goes on without it; *ignored* that nothing is said, because the setting asks for nothing by itself.',
     '',
     ...laterTable(later),
     '',
@@ -126,7 +126,7 @@ function areaSection(area: SettingArea, rows: readonly SettingRow[]): readonly s
 }
 
 function laterTable(rows: readonly SettingRow[]): readonly string[] {
-  const effect = { now: '', 'later-fatal': 'refused', 'later-warn': 'warned about', 'later-quiet': 'ignored' } as const
+  const effect = { now: '', 'later-warn': 'warned about', 'later-quiet': 'ignored' } as const
   const lines = rows.map(
     (row) => `| \`${row.name}\` | ${AREA_TITLES[row.area]} | ${effect[row.availability]} | ${cell(laterMeaning(row))} |`,
   )

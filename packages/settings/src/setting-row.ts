@@ -35,11 +35,10 @@ export type SettingArea =
   | 'pgbackrest'
 
 /**
- * Whether Waltz acts on a setting. `later-fatal`: refusing is the only safe answer, because the setting decides where
- * bytes go or who can read them. `later-warn`: the work is correct without it, and the warning says what is not done.
- * `later-quiet`: it only has a meaning together with a setting that is refused already, or has none in any program.
+ * Whether Waltz acts on a setting. `later-warn`: the work is correct without it, and the warning says what is not done. `later-quiet`:
+ * it only has a meaning together with such a setting, or has none in any program.
  */
-export type Availability = 'now' | 'later-fatal' | 'later-warn' | 'later-quiet'
+export type Availability = 'now' | 'later-warn' | 'later-quiet'
 
 /** One row of the settings table. Help, reference, validation, defaults and redaction are all read from it. */
 export interface SettingRow {
@@ -61,8 +60,6 @@ export interface SettingRow {
   /** Never shown: not in messages, not in dumps. */
   readonly secret?: boolean
   readonly choices?: readonly string[]
-  /** Values of WAL-G that Waltz knows but cannot serve yet. */
-  readonly laterChoices?: readonly string[]
   readonly ignoreCase?: boolean
   readonly min?: number
   readonly max?: number

@@ -18,7 +18,6 @@ const OF_OTHER_DATABASES =
   /^(WALG_(GP|MYSQL|REDIS|ETCD|STREAM_SPLITTER|MONGO\w*)_|WALG_BACKUP_DOWNLOAD_MAX_RETRY$|MONGODB_|OPLOG_|SQLSERVER_|GPHOME$)/
 
 const CAPABILITY_OF_AREA: Readonly<Partial<Record<SettingArea, string>>> = {
-  encryption: 'encryption before upload',
   delta: 'delta backups',
 }
 
@@ -41,7 +40,7 @@ export function asksForNothing(row: SettingRow, raw: ConfigValue): boolean {
 export function noEffectWarning(row: SettingRow, found: FoundValue): SettingWarning | undefined {
   if (row.availability !== 'later-warn' || asksForNothing(row, found.raw)) return undefined
   const { name, source, where } = found.origin
-  if (source === 'environment' && !/^(WALG|WALE|WALTZ|PG|S3_)/.test(name)) return undefined
+  if (source === 'environment' && !/^(WALG|WALE|WALTZ|PG|S3_|GOSWIFT_)/.test(name)) return undefined
   return { kind: 'no-effect', name, message: `${name} (${where}) ${notAvailableText(row)}` }
 }
 

@@ -97,9 +97,9 @@ describe('values', () => {
     expectTypeOf<Settings['uploadConcurrency']>().toEqualTypeOf<number>()
     expectTypeOf<Settings['pgWalSize']>().toEqualTypeOf<number | undefined>()
     expectTypeOf<Settings['preventWalOverwrite']>().toEqualTypeOf<boolean | undefined>()
-    expectTypeOf<Settings['compressionMethod']>().toEqualTypeOf<'lz4' | 'zstd' | 'brotli' | 'none'>()
+    expectTypeOf<Settings['compressionMethod']>().toEqualTypeOf<'lz4' | 'lzma' | 'zstd' | 'brotli' | 'none'>()
     expectTypeOf<Settings['filePrefix']>().toEqualTypeOf<string | undefined>()
-    expectTypeOf<Settings>().not.toHaveProperty('pgpKey')
+    expectTypeOf<Settings>().not.toHaveProperty('prefetchDir')
   })
 
   it('keeps the three states of WALG_PREVENT_WAL_OVERWRITE apart', () => {
@@ -138,8 +138,7 @@ describe('malformed values', () => {
     ['WALG_VERIFY_PAGE_CHECKSUMS', 'yes', 'must be true or false'],
     ['WALG_STOP_BACKUP_TIMEOUT', '5', 'must be a duration'],
     ['WALG_ALIVE_CHECK_INTERVAL', '0', 'must be a duration such as 90s, 5m or 1h30m of at least 1ms'],
-    ['WALG_COMPRESSION_METHOD', 'LZ4', 'must be lz4, zstd, brotli or none'],
-    ['WALG_COMPRESSION_METHOD', 'lzma', 'lzma is not available yet'],
+    ['WALG_COMPRESSION_METHOD', 'LZ4', 'must be lz4, lzma, zstd, brotli or none'],
     ['WALG_LOG_LEVEL', 'debug', 'must be NORMAL, DEVEL or ERROR'],
     ['WALTZ_MAX_BYTES_IN_FLIGHT', '64 parrots', 'must be a size'],
     ['PGPORT', 'five', 'must be a port number'],
@@ -152,9 +151,12 @@ describe('malformed values', () => {
   })
 
   it('are reported all at once', () => {
-    const message = problemsOf({ environment: { WALG_UPLOAD_QUEUE: 'x', WALG_LOG_LEVEL: 'y' }, flags: { WALG_PGP_KEY: 'k' } })
+    const message = problemsOf({
+      environment: { WALG_UPLOAD_QUEUE: 'x', WALG_LOG_LEVEL: 'y' },
+      flags: { WALG_LIBSODIUM_KEY_TRANSFORM: 'rot13' },
+    })
     expect(message).toMatch(/^3 settings cannot be used:\n/)
-    for (const name of ['WALG_UPLOAD_QUEUE', 'WALG_LOG_LEVEL', 'WALG_PGP_KEY']) expect(message).toContain(name)
+    for (const name of ['WALG_UPLOAD_QUEUE', 'WALG_LOG_LEVEL', 'WALG_LIBSODIUM_KEY_TRANSFORM']) expect(message).toContain(name)
   })
 
   it('are checked against each other', () => {
@@ -186,20 +188,6 @@ describe('malformed values', () => {
 })
 
 describe('settings that Waltz cannot serve yet', () => {
-  it.each([
-    ['WALG_LIBSODIUM_KEY', 'sesame'],
-    ['WALG_PGP_KEY_PATH', '/key'],
-    ['WALE_GPG_KEY_ID', 'ABC'],
-    ['GPG_KEY_ID', 'ABC'],
-    ['WALG_CSE_KMS_ID', 'arn:1'],
-    ['YC_CSE_KMS_KEY_ID', 'abj9'],
-  ])('%s is refused, because it decides about destination or secrecy', (name, value) => {
-    const message = problemsOf({ environment: { WALG_FILE_PREFIX: '/x', [name]: value } })
-    expect(message).toContain(`${name} (environment) asks for `)
-    expect(message).toContain('not available yet')
-    expect(message).not.toContain(value)
-  })
-
   it.each([
     ['WALG_DELTA_MAX_STEPS', '6'],
     ['WALG_USE_WAL_DELTA', 'true'],
@@ -283,7 +271,7 @@ describe('createSettings', () => {
     })
     expect(settings).toMatchObject({ filePrefix: '/x', walWaitTimeout: 1500, verifyPageChecksums: true, uploadQueue: 2 })
     expect(() => createSettings(settingsTable, { uploadQueue: 0 })).toThrow('must be a whole number')
-    expect(() => createSettings(settingsTable, { pgpKey: 'x' } as object)).toThrow('pgpKey is not a setting')
+    expect(() => createSettings(settingsTable, { prefetchDir: '/x' } as object)).toThrow('prefetchDir is not a setting')
   })
 })
 

@@ -64,7 +64,7 @@ describe('the reference', () => {
   it('has a line for every setting', () => {
     for (const [, row] of rows) expect(page).toContain(`| \`${row.name}\``)
     expect(page).toContain('| `WALG_FILE_PREFIX` (also `WALE_FILE_PREFIX`) | absolute path |  |')
-    expect(page).toContain('| `WALG_PGP_KEY` | Encryption before upload | refused |')
+    expect(page).toContain('| `WALG_PREFETCH_DIR` | ')
   })
 
   it('gives the reason where a setting will never have an effect', () => {

@@ -71,6 +71,27 @@ describe('spellings of the settings of one storage', () => {
   })
 })
 
+describe('values of one storage', () => {
+  it('are numbers that count in tens, unlike those of the whole run', () => {
+    expect(settingsOf({ S3_MAX_RETRIES: '010', WALG_GCS_MAX_RETRIES: ' 7', WALG_UPLOAD_QUEUE: '010' })).toMatchObject({
+      s3MaxRetries: 10,
+      gcsMaxRetries: 7,
+      uploadQueue: 8,
+    })
+    for (const text of ['5.5', 'ten'])
+      expect(messageOf(() => settingsOf({ S3_MAX_RETRIES: text }))).toContain(
+        'S3_MAX_RETRIES (environment) must be a whole number from 0 to 1000',
+      )
+  })
+
+  it('are words for true and false as WAL-G knows them', () => {
+    for (const text of ['yes', 'on', 'TrUe', '2'])
+      expect(messageOf(() => settingsOf({ AWS_S3_FORCE_PATH_STYLE: text }))).toContain('must be true or false')
+    for (const text of ['1', 't', 'T', 'TRUE', 'true', 'True'])
+      expect(settingsOf({ WALE_AWS_S3_FORCE_PATH_STYLE: text }).awsS3ForcePathStyle).toBe(true)
+  })
+})
+
 describe('further storages', () => {
   const base = {
     WALG_S3_PREFIX: 's3://first/x',
@@ -137,6 +158,21 @@ describe('further storages', () => {
 })
 
 describe('secrets', () => {
+  it('are not shown in addresses that hold some', () => {
+    const environment = {
+      WALG_SSH_PREFIX: 'ssh://user:planted@host/x',
+      AWS_ENDPOINT: 'https://planted@host:1/x?a=planted#b',
+      OS_AUTH_URL: 'https://user:pl@planted@host/v3',
+      S3_ENDPOINT_SOURCE: 'http://host/source?token=planted&x=planted',
+    }
+    const lines = describeSettings(settingsTable, parseSettings(settingsTable, { environment })).join('\n')
+    expect(lines).not.toContain('planted')
+    expect(lines).toContain('WALG_SSH_PREFIX=ssh://(hidden)@host/x (environment)')
+    expect(lines).toContain('S3_ENDPOINT_SOURCE=http://host/source?(hidden) (environment)')
+    expect(messageOf(() => settingsOf({ WALG_FILE_PREFIX: 's3://user:planted@bucket/x' }))).not.toContain('planted')
+    expect(messageOf(() => settingsOf({ SSH_PORT: 'https://host/?planted' }))).not.toContain('planted')
+  })
+
   it('are never described, in no spelling', () => {
     const kinds: Record<string, string> = { json: '"planted"', map: '{"x":"planted"}' }
     const secrets = Object.values<SettingRow>(settingsTable).filter((row) => row.secret === true && row.availability === 'now')

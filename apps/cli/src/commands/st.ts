@@ -54,7 +54,8 @@ const stCat: CommandDefinition = {
   positionals: 'PATH',
   minArguments: 1,
   maxArguments: 1,
-  description: 'Bytes come as they are stored; --decompress opens them by the extension of the name.',
+  description:
+    'Bytes come as they are stored; --decrypt and --decompress open them. With OpenPGP, bytes are printed before the check at the end of the object: a failure means that what was printed is not to be trusted.',
   examples: [
     { command: 'waltz st cat basebackups_005/base_0000000100000000000000AB_backup_stop_sentinel.json', explains: "a backup's sentinel" },
   ],
@@ -64,7 +65,7 @@ const stCat: CommandDefinition = {
       type: 'boolean',
       summary: 'Decompress by the extension of the name; one without a known extension stays as it is',
     },
-    { name: 'decrypt', type: 'boolean', summary: 'Decrypt with the configured key', notYet: true },
+    { name: 'decrypt', type: 'boolean', summary: 'Decrypt with the configured key' },
     glob,
     target,
   ],
@@ -79,13 +80,13 @@ const stGet: CommandDefinition = {
   minArguments: 2,
   maxArguments: 2,
   description:
-    'The file must not be there yet; in a folder it gets the name of the object. The bytes are decompressed by the extension of the name.',
+    'The file must not be there yet; in a folder it gets the name of the object. The bytes are decrypted with the configured key, if there is one, and decompressed by the extension of the name. Documents in JSON are never encrypted: get them with --no-decrypt.',
   examples: [
     { command: 'waltz st get wal_005/000000010000000000000001.lz4 /tmp/000000010000000000000001', explains: 'one segment, decompressed' },
   ],
   flags: [
-    { name: 'no-decompress', type: 'boolean', summary: 'Keep the bytes as they are stored' },
-    { name: 'no-decrypt', type: 'boolean', summary: 'Leave the bytes encrypted', notYet: true },
+    { name: 'no-decompress', type: 'boolean', summary: 'Leave the bytes compressed' },
+    { name: 'no-decrypt', type: 'boolean', summary: 'Leave the bytes encrypted' },
     { ...target, summary: 'Storage to read from; "all" is not possible here' },
   ],
   settings,
@@ -99,15 +100,15 @@ const stPut: CommandDefinition = {
   minArguments: 1,
   maxArguments: 2,
   description:
-    'The bytes are compressed with the configured codec, and the object is called DESTINATION with its extension. What is there already is not replaced without --force.',
+    'The bytes are compressed with the configured codec and encrypted with the configured key, if there is one, and the object is called DESTINATION with its extension. What is there already is not replaced without --force.',
   examples: [
     { command: 'waltz st put notes.txt notes/2026.txt', explains: 'stored as notes/2026.txt.lz4' },
     { command: 'pg_dumpall | waltz st put --read-stdin dumps/all.sql', explains: 'from another program' },
   ],
   flags: [
     { name: 'read-stdin', short: 's', type: 'boolean', summary: 'Store what comes from standard input; LOCAL_FILE is left out' },
-    { name: 'no-compress', type: 'boolean', summary: 'Store the bytes as they are, under exactly this name' },
-    { name: 'no-encrypt', type: 'boolean', summary: 'Store the bytes unencrypted', notYet: true },
+    { name: 'no-compress', type: 'boolean', summary: 'Do not compress, and store under exactly this name' },
+    { name: 'no-encrypt', type: 'boolean', summary: 'Store the bytes unencrypted though a key is configured' },
     { name: 'force', short: 'f', type: 'boolean', summary: 'Replace an object of this name' },
     target,
   ],
@@ -167,14 +168,14 @@ const stCopy: CommandDefinition = {
   minArguments: 0,
   maxArguments: 0,
   description:
-    'Copies every object (or those whose names begin with --prefix), names and bytes unchanged, and replaces what is there. A side without a config file is the storage of this configuration.',
+    'Copies every object (or those whose names begin with --prefix), names and, unless told otherwise, bytes unchanged, and replaces what is there. Documents in JSON are never encrypted and always copied as they are. A side without a config file is the storage of this configuration.',
   examples: [{ command: 'waltz st copy --from old.yaml --to new.yaml', explains: 'a repository moves to another storage' }],
   flags: [
     { name: 'from', type: 'string', valueName: 'FILE', summary: 'Config file of the storage to copy from' },
     { name: 'to', type: 'string', valueName: 'FILE', summary: 'Config file of the storage to copy to' },
     { name: 'prefix', short: 'p', type: 'string', valueName: 'TEXT', summary: 'Only objects whose names begin with this' },
-    { name: 'decrypt-source', short: 'd', type: 'boolean', summary: 'Decrypt on the way', notYet: true },
-    { name: 'encrypt-source', short: 'e', type: 'boolean', summary: 'Encrypt for the target on the way', notYet: true },
+    { name: 'decrypt-source', short: 'd', type: 'boolean', summary: 'Decrypt on the way, with the key of this configuration' },
+    { name: 'encrypt-source', short: 'e', type: 'boolean', summary: 'Encrypt on the way, with the key of the --to config file' },
   ],
   settings,
   load: async () => (await import('./st/st-copy.run.ts')).runStCopy,

@@ -11,6 +11,10 @@ export function logWalEvent(log: Log, event: WalArchiveEvent): void {
       return log.info(`${event.name} is archived already, with the same content. FILE PATH: ${event.storedName}`)
     case 'identity-created':
       return log.info(`The archive now belongs to the cluster ${event.systemIdentifier}${doubt(event.evidence)}`)
+    case 'encryption-noted':
+      return log.info('The archive holds encrypted objects from now on; nothing is stored there without a key any more')
+    case 'plaintext-among-encrypted':
+      return log.warn('The archive holds encrypted objects; this one is stored as it is, because WALTZ_CRYPTO_PLAINTEXT_WRITES is allow')
     case 'replaced':
       return log.warn(`${event.storedName} was overwritten, because WALG_PREVENT_WAL_OVERWRITE is false`)
     case 'push-retried':

@@ -68,8 +68,9 @@ export function createStatusCache({ path, now, randomHex, onTrouble }: StatusCac
         await writeFile(temporary, JSON.stringify(kept), { mode: 0o600, flag: 'wx' })
         await rename(temporary, path)
       } catch (error) {
-        await rm(temporary, { force: true }).catch(() => undefined)
         tell('written', error)
+        // What keeps a file from being written keeps it from being removed, too. It is told, and nothing in the file is secret.
+        await rm(temporary, { force: true }).catch(() => undefined)
       }
     },
     async isDue() {

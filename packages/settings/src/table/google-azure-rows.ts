@@ -114,6 +114,15 @@ export const googleAzureRows = {
     fallback: 1,
     summary: 'Pieces of one large object in flight; above 1 they are stored apart and composed, as WAL-G does.',
   },
+  gcsEngine: {
+    name: 'WALTZ_GCS_ENGINE',
+    kind: 'choice',
+    area: 'gcs',
+    availability: 'now',
+    choices: ['requests', 'google-cloud'],
+    fallback: 'requests',
+    summary: "What moves the bytes: requests of our own, or Google's client, which is slower; it stores no pieces in parallel.",
+  },
   azPrefix: {
     name: 'WALG_AZ_PREFIX',
     aliases: ['WALE_AZ_PREFIX'],

@@ -110,7 +110,7 @@ export const ossRows = {
     min: 102400,
     max: 5368709120,
     fallback: 6291456,
-    summary: 'Bytes of a part of an upload.',
+    summary: 'Bytes of a part of an upload; at least 5 MiB are taken, which is the least that the S3-compatible endpoint has.',
   },
   ossCopyPartSize: {
     name: 'OSS_COPY_PART_SIZE',

@@ -59,7 +59,7 @@ export const s3AccessRows = {
     area: 's3',
     availability: 'now',
     flag: false,
-    summary: 'Token file for taking on that role; read anew each time.',
+    summary: 'Token file for taking on that role; read anew each time. Not used where an access key is set.',
   },
   awsRegion: {
     name: 'AWS_REGION',
@@ -166,7 +166,7 @@ export const s3AccessRows = {
     area: 's3',
     availability: 'now',
     secret: true,
-    summary: 'Key for that: 32 bytes, sent with each request.',
+    summary: 'Key for that: 32 bytes, sent with each request. Refused without S3_SSE=AES256, where WAL-G would store objects without it.',
   },
   s3SseKmsId: {
     name: 'S3_SSE_KMS_ID',
@@ -241,6 +241,7 @@ export const s3AccessRows = {
   },
   s3StsEndpoint: {
     name: 'WALTZ_S3_STS_ENDPOINT',
+    aliases: ['AWS_ENDPOINT_URL_STS'],
     kind: 'text',
     area: 's3',
     availability: 'now',
@@ -254,5 +255,15 @@ export const s3AccessRows = {
     choices: ['aws', 'r2', 'b2', 'ceph', 'minio', 'wasabi', 'gcs', 'oss', 'yandex', 'digitalocean', 'swift', 'old-clone', 'unknown'],
     unsetMeans: 'found out',
     summary: 'Whose store it is, where the endpoint does not tell; unknown is probed.',
+  },
+  s3Engine: {
+    name: 'WALTZ_S3_ENGINE',
+    kind: 'choice',
+    area: 's3',
+    availability: 'now',
+    choices: ['requests', 'aws-sdk'],
+    fallback: 'requests',
+    summary:
+      "What reads and stores with fixed keys: requests of our own, or Amazon's SDK, which takes longer to load; all else is the SDK's.",
   },
 } as const

@@ -1,5 +1,6 @@
 import { isFault } from '@waltz/errors'
 import { giveBack, type ByteSource } from '@waltz/bytes'
+import type { OpenSteps } from '@waltz/repository'
 import { expandGlob } from '@waltz/storage/tools'
 import type { Invocation } from '../../command.ts'
 import { usageFault } from '../../usage-fault.ts'
@@ -21,20 +22,28 @@ async function printObject(invocation: Invocation, { store }: TargetStorage, key
   const write = invocation.io.stdoutBytes
   if (write === undefined) throw usageFault('there is no standard output for bytes here')
   await using body = await store.get(key, { signal: invocation.io.signal })
-  const plain = invocation.flags['decompress'] === true ? await opened(invocation, key, body) : body
+  const steps = { decrypt: invocation.flags['decrypt'] === true, decompress: invocation.flags['decompress'] === true }
+  const plain = steps.decrypt || steps.decompress ? await opened(invocation, { key, body, steps }) : body
   for await (const chunk of plain) {
     if (!write(chunk)) break
     giveBack(chunk)
   }
 }
 
-/** Decompressed by the extension of its name; as it is, with a warning, where that says nothing. */
-async function opened(invocation: Invocation, key: string, body: ByteSource): Promise<ByteSource> {
+interface StoredObject {
+  readonly key: string
+  readonly body: ByteSource
+  readonly steps: OpenSteps
+}
+
+/** Opened by the given steps; not decompressed, with a warning, where the extension of its name says nothing. */
+async function opened(invocation: Invocation, { key, body, steps }: StoredObject): Promise<ByteSource> {
+  const format = await (await invocation.openKit()).openFormat()
   try {
-    return await (await (await invocation.openKit()).openFormat()).open(key, body)
+    return await format.open(key, body, steps)
   } catch (error) {
     if (!isFault(error) || error.code !== 'OBJECT_EXTENSION_UNKNOWN') throw error
-    invocation.log.warn(`${key} is printed as it is stored: its extension names no codec`)
-    return body
+    invocation.log.warn(`${key} is printed without decompressing it: its extension names no codec`)
+    return await format.open(key, body, { ...steps, decompress: false })
   }
 }

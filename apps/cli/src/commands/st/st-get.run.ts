@@ -14,7 +14,9 @@ export async function runStGet(invocation: Invocation): Promise<number> {
   const storage = await oneStorage(invocation, 'target', textFlag(invocation, 'target') ?? 'default')
   const path = destinationOf(resolve(io.cwd, args[1] ?? ''), key)
   await using body = await storage.store.get(key, { signal: io.signal })
-  const plain = flags['no-decompress'] === true ? body : await (await (await invocation.openKit()).openFormat()).open(key, body)
+  const steps = { decrypt: flags['no-decrypt'] !== true, decompress: flags['no-decompress'] !== true }
+  const format = steps.decrypt || steps.decompress ? await (await invocation.openKit()).openFormat() : undefined
+  const plain = format === undefined ? body : await format.open(key, body, steps)
   const bytes = await writeNewFile(path, plain, (left) => log.warn(`${left} is incomplete and could not be removed again`))
   log.info(`${key} is in ${path}: ${bytes} bytes`)
   if (invocation.json) io.stdout(`${JSON.stringify({ key, path, bytes })}\n`)

@@ -8,7 +8,7 @@ import { localFileSource } from './local-file.ts'
 import { keyOf, onEachTarget, textFlag } from './targets.ts'
 
 /**
- * Uploads a file or standard input (CMD 8), compressed unless told otherwise; the object is called after the destination, with the
+ * Uploads a file or standard input (CMD 8), compressed and encrypted unless told otherwise; the object is called after the destination, with the
  * extension of its codec. Resolves to 0.
  * @throws Fault `already-exists` `STORAGE_ALREADY_EXISTS` without `--force`, decided by the storage itself where it can; `invalid` `LOCAL_FILE_UNUSABLE`;
  *   faults of the storage.
@@ -19,10 +19,10 @@ export async function runStPut(invocation: Invocation): Promise<number> {
   if (textFlag(invocation, 'target') === 'all' && flags['read-stdin'] === true)
     throw usageFault('standard input can be read once, so --target all needs a file', { command: 'st put' })
   const format = await (await invocation.openKit()).openFormat()
-  const plain = flags['no-compress'] === true
-  const key = plain ? destination : format.nameFor(destination)
+  const steps = { compress: flags['no-compress'] !== true, encrypt: flags['no-encrypt'] !== true }
+  const key = steps.compress ? format.nameFor(destination) : destination
   return await onEachTarget(invocation, async ({ store, name }) => {
-    const body = plain ? source() : format.seal(source())
+    const body = format.seal(source(), steps)
     const force = flags['force'] === true
     const guarded = !force && store.capabilities.conditionalPut
     if (!force && !guarded) {

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+import type { KeyServices } from '@waltz/testkit'
+
+/** Settings by their names. */
+export type Values = Readonly<Record<string, string>>
+
+/** A key of the tests of `@waltz/crypto`, armoured. */
+export const armoredKey = (name: string): string =>
+  readFileSync(new URL(`../../crypto/test/fixtures/openpgp/keys/${name}`, import.meta.url), 'utf8')
+
+/** The ciphers as people set them, and none. */
+export const cipherNames = ['none', 'libsodium', 'openpgp', 'envelope-openpgp', 'aws-kms', 'yandex-kms'] as const
+
+export type CipherName = (typeof cipherNames)[number]
+
+/** Settings that encrypt with each of the ciphers. */
+export function cipherSettings(services: KeyServices): Readonly<Record<CipherName, Values>> {
+  return {
+    none: {},
+    libsodium: { WALG_LIBSODIUM_KEY: 'a key of libsodium, long enough' },
+    openpgp: { WALG_PGP_KEY: armoredKey('ecc.sec.asc') },
+    'envelope-openpgp': services.envelopeSettings(armoredKey('ecc.sec.asc')),
+    'aws-kms': services.awsSettings(),
+    'yandex-kms': services.yandexSettings(),
+  }
+}
