@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
-
 /** After so many bytes timers, sockets and other streams get their turn: about 5 ms of work. */
 const BREATH_BYTES = 4_194_304
 
@@ -13,6 +11,6 @@ export function breathing(): (bytes: number) => Promise<void> | undefined {
     worked += bytes
     if (worked < BREATH_BYTES) return undefined
     worked = 0
-    return setImmediate()
+    return new Promise((resolve) => setImmediate(resolve))
   }
 }

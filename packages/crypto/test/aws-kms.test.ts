@@ -1,7 +1,14 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
+import {
+  awsFailure as failure,
+  createAwsKmsFake,
+  startHttpFake,
+  type AwsKmsFake,
+  type HttpAnswer,
+  type HttpFake,
+} from '@waltz/testkit'
 import { awsKeyService, awsKms, type AwsKeyServiceOptions, type KeyService } from '../src/aws-kms.ts'
-import { startFake, type Answer, type HttpFake, type Seen } from './http-fake.ts'
 import { EDGES, collect, expectSame, faultOf, inChunks, noise, once, rejection, small, thrown } from './support.ts'
 
 const KEY_ID = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'
@@ -13,48 +20,9 @@ afterEach(async () => {
   fake = undefined
 })
 
-/** AWS KMS as its JSON 1.1 protocol has it: Encrypt makes blobs of 184 bytes that only it can open. */
-class Kms {
-  readonly keys = new Map<string, Uint8Array>()
-  blobBytes = 184
-  answers: Answer[] = []
-  answer = (request: Seen): Answer => {
-    const planned = this.answers.shift()
-    if (planned !== undefined) return planned
-    if (!/^AWS4-HMAC-SHA256 Credential=AKIDWALTZ\/\d{8}\/eu-central-1\/kms\/aws4_request, /.test(request.headers.authorization ?? '')) {
-      return failure('MissingAuthenticationTokenException', 'no signature')
-    }
-    const body = JSON.parse(request.body) as Record<string, string>
-    switch (request.headers['x-amz-target']) {
-      case 'TrentService.Encrypt': {
-        if (body['KeyId'] !== KEY_ID || body['EncryptionContext'] !== undefined) return failure('NotFoundException', 'no such key')
-        const blob = Buffer.concat([Buffer.from([1, 2, 2, 0]), randomBytes(this.blobBytes - 4)])
-        this.keys.set(blob.toString('base64'), Buffer.from(body['Plaintext'] ?? '', 'base64'))
-        return { status: 200, body: { CiphertextBlob: blob.toString('base64'), KeyId: KEY_ID, EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' } }
-      }
-      case 'TrentService.Decrypt': {
-        const key = this.keys.get(body['CiphertextBlob'] ?? '')
-        if (key === undefined || body['KeyId'] !== undefined) return failure('InvalidCiphertextException', '')
-        return {
-          status: 200,
-          body: { Plaintext: Buffer.from(key).toString('base64'), KeyId: KEY_ID, EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' },
-        }
-      }
-      default:
-        return failure('UnknownOperationException', '')
-    }
-  }
-}
-
-const failure = (type: string, message: string, status = 400): Answer => ({
-  status,
-  body: { __type: type, message },
-  headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-errortype': type, 'x-amzn-requestid': 'request-1' },
-})
-
-async function start(): Promise<{ readonly kms: Kms; readonly service: (more?: Partial<AwsKeyServiceOptions>) => KeyService }> {
-  const kms = new Kms()
-  fake = await startFake(kms.answer)
+async function start(): Promise<{ readonly kms: AwsKmsFake; readonly service: (more?: Partial<AwsKeyServiceOptions>) => KeyService }> {
+  const kms = createAwsKmsFake({ keyIds: [KEY_ID], accessKeyId: credentials.accessKeyId, region: 'eu-central-1' })
+  fake = await startHttpFake(kms.answer)
   const endpoint = fake.url
   return {
     kms,
@@ -192,7 +160,7 @@ describe('the AWS key service', () => {
     ['hang', 'unavailable', 'CRYPTO_SERVICE_UNREACHABLE'],
   ] as const)('%j is %s %s', async (answer, kind, code) => {
     const { kms, service } = await start()
-    kms.answers.push(answer as Answer)
+    kms.answers.push(answer as HttpAnswer)
     const fault = await rejection(service({ timeoutMs: 300 }).unwrap(noise(184)))
     expect([fault.kind, fault.code]).toEqual([kind, code])
     const everything = JSON.stringify([fault.message, fault.hint, fault.context, String(fault.cause), fault.stack])

@@ -284,9 +284,7 @@ describe('keys', () => {
       await user.sign(
         key.keyPacket as never,
         { userID: key.users[0]?.userID, key: key.keyPacket } as never,
-        new Date(Date.now() - 1000),
-        false,
-        config as never,
+        ...([new Date(Date.now() - 1000), false, config] as unknown as [Date]),
       )
       const cipher = await openpgp({ armoredKeys: key.armor(), now })
       const message = await readMessage({ binaryMessage: await collect(cipher.encrypt(sourceOf('x'))) })

@@ -1,21 +1,11 @@
-import { createHash, createPublicKey, generateKeyPairSync, constants, randomBytes, verify } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { zstdDecompressSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createYandexCloudFake, startHttpFake, yandexProblem as problem, type HttpAnswer, type HttpFake } from '@waltz/testkit'
 import { yandexKeyService, yandexKms, type YandexKeyServiceOptions } from '../src/yandex-kms.ts'
-import { startFake, type Answer, type HttpFake, type Seen } from './http-fake.ts'
 import { EDGES, collect, expectSame, faultOf, hex, inChunks, noise, once, rejection, small, thrown } from './support.ts'
 
 const KEY_ID = 'abjtestkey'
-const pair = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const pem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' })
-const keyFile = JSON.stringify({
-  id: 'ajekeyid',
-  service_account_id: 'ajeaccount',
-  created_at: '2026-01-01T00:00:00Z',
-  key_algorithm: 'RSA_2048',
-  public_key: pair.publicKey.export({ type: 'spki', format: 'pem' }),
-  private_key: `PLEASE DO NOT REMOVE THIS LINE! Yandex.Cloud SA Key ID <ajekeyid>\n${pem}`,
-})
 
 let fake: HttpFake | undefined
 afterEach(async () => {
@@ -23,89 +13,25 @@ afterEach(async () => {
   fake = undefined
 })
 
-/** Yandex Cloud's IAM, metadata service and KMS in one, as their REST documents have them. */
-class Cloud {
-  readonly keys = new Map<string, Uint8Array>()
-  time = Date.parse('2026-03-01T12:00:00Z')
-  issued = 0
-  readonly valid = new Set<string>()
-  lifeMs = 12 * 3_600_000
-  wrappedBytes = 96
-  answers: Answer[] = []
-  tokenAnswers: Answer[] = []
-  answer = (request: Seen): Answer => {
-    if (request.path === '/iam/v1/tokens') return this.tokenAnswers.shift() ?? this.exchange(request)
-    if (request.path === '/computeMetadata/v1/instance/service-accounts/default/token') {
-      if (request.headers['metadata-flavor'] !== 'Google') return problem(403, 7, 'no flavor')
-      const token = `metadata-token-${++this.issued}`
-      this.valid.add(token)
-      return { status: 200, body: { access_token: token, expires_in: this.lifeMs / 1000, token_type: 'Bearer' } }
-    }
-    const planned = this.answers.shift()
-    if (planned !== undefined) return planned
-    if (!this.valid.has(request.headers.authorization?.slice(7) ?? ''))
-      return problem(401, 16, `The token ${request.headers.authorization} is invalid`)
-    return this.kms(request)
-  }
-  private exchange(request: Seen): Answer {
-    const { jwt = '' } = JSON.parse(request.body) as { jwt?: string }
-    const [head = '', claims = '', signature = ''] = jwt.split('.')
-    const header = JSON.parse(Buffer.from(head, 'base64url').toString()) as Record<string, unknown>
-    const said = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<string, unknown>
-    const key = { key: createPublicKey(pair.privateKey), padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }
-    const good = verify('sha256', Buffer.from(`${head}.${claims}`), key, Buffer.from(signature, 'base64url'))
-    expect(header).toEqual({ typ: 'JWT', alg: 'PS256', kid: 'ajekeyid' })
-    const issued = this.time / 1000
-    expect(said).toEqual({ iss: 'ajeaccount', aud: 'https://iam.api.cloud.yandex.net/iam/v1/tokens', iat: issued, exp: issued + 3600 })
-    if (!good) return problem(401, 16, 'JWT signature is wrong')
-    const token = `t1.secret-iam-token-${++this.issued}`
-    this.valid.add(token)
-    return { status: 200, body: { iamToken: token, expiresAt: new Date(this.time + this.lifeMs).toISOString() } }
-  }
-  private kms(request: Seen): Answer {
-    const body = JSON.parse(request.body) as Record<string, string>
-    if (request.path === `/kms/v1/keys/${KEY_ID}:generateDataKey`) {
-      if (body['dataKeySpec'] !== 'AES_256' || body['aadContext'] !== undefined) return problem(400, 3, 'bad spec')
-      const [plain, wrapped] = [randomBytes(32), randomBytes(this.wrappedBytes)]
-      this.keys.set(wrapped.toString('base64'), plain)
-      return {
-        status: 200,
-        body: { keyId: KEY_ID, versionId: 'v1', dataKeyPlaintext: plain.toString('base64'), dataKeyCiphertext: wrapped.toString('base64') },
-      }
-    }
-    if (request.path === `/kms/v1/keys/${KEY_ID}:decrypt`) {
-      const plain = this.keys.get(body['ciphertext'] ?? '')
-      if (plain === undefined) return problem(400, 3, 'Ciphertext is invalid')
-      return { status: 200, body: { keyId: KEY_ID, versionId: 'v1', plaintext: Buffer.from(plain).toString('base64') } }
-    }
-    return problem(404, 5, 'The specified key does not exist')
-  }
-}
-
-const problem = (status: number, code: number, message: string): Answer => ({
-  status,
-  body: { code, message, details: [] },
-  headers: { 'x-request-id': 'request-7' },
-})
-
 async function start(more: Partial<YandexKeyServiceOptions> = {}) {
-  const cloud = new Cloud()
-  fake = await startFake(cloud.answer)
+  const clock = { time: Date.parse('2026-03-01T12:00:00Z') }
+  const cloud = createYandexCloudFake({ keyIds: [KEY_ID], now: () => new Date(clock.time) })
+  fake = await startHttpFake(cloud.answer)
   const { url } = fake
   const waits: number[] = []
   const service = (again: Partial<YandexKeyServiceOptions> = {}) =>
     yandexKeyService({
       keyId: KEY_ID,
-      credentials: { type: 'service-account', keyFile },
+      credentials: { type: 'service-account', keyFile: cloud.accountFile },
       endpoint: url,
       tokenEndpoint: `${url}/iam/v1/tokens`,
-      now: () => new Date(cloud.time),
+      now: () => new Date(clock.time),
       sleep: async (ms) => void waits.push(ms),
       ...more,
       ...again,
     })
   const asked = (part: string) => fake?.seen.filter(({ path }) => path.includes(part)).length
-  return { cloud, service, waits, asked, url }
+  return { clock, cloud, service, waits, asked, url }
 }
 
 describe('the Yandex KMS cipher', () => {
@@ -190,20 +116,20 @@ describe('the Yandex KMS cipher', () => {
 
 describe('the Yandex key service', () => {
   it('renews its token in time, and asks once for many concurrent calls', async () => {
-    const { cloud, service, asked } = await start()
+    const { clock, cloud, service, asked } = await start()
     const one = service()
     await Promise.all(Array.from({ length: 8 }, () => one.generateDataKey()))
     expect(asked('/iam/')).toBe(1)
-    cloud.time += 59 * 60_000
+    clock.time += 59 * 60_000
     await one.generateDataKey()
     expect(asked('/iam/')).toBe(1)
-    cloud.time += 2 * 60_000
+    clock.time += 2 * 60_000
     await Promise.all(Array.from({ length: 8 }, () => one.generateDataKey()))
     expect(asked('/iam/')).toBe(2)
     cloud.lifeMs = 100_000
-    cloud.time += 3_600_000
+    clock.time += 3_600_000
     await one.generateDataKey()
-    cloud.time += 90_000
+    clock.time += 90_000
     await one.generateDataKey()
     expect(asked('/iam/')).toBe(4)
   })
@@ -252,7 +178,7 @@ describe('the Yandex key service', () => {
     ['hang', 'unavailable', 'CRYPTO_SERVICE_UNREACHABLE'],
   ] as const)('%j is %s %s', async (answer, kind, code) => {
     const { cloud, service } = await start({ attempts: 1 })
-    cloud.answers.push(answer as Answer)
+    cloud.answers.push(answer as HttpAnswer)
     const fault = await rejection(service({ timeoutMs: 300 }).decrypt(noise(50)))
     expect([fault.kind, fault.code]).toEqual([kind, code])
     expect(JSON.stringify([fault.message, fault.hint, fault.context, String(fault.cause), fault.stack])).not.toMatch(/secret-iam|eyJ|BEGIN/)
@@ -266,7 +192,7 @@ describe('the Yandex key service', () => {
     [{ status: 200, body: { iamToken: 'with\nline end' } }, 'unavailable', 'CRYPTO_SERVICE_ANSWER'],
   ] as const)('%j instead of a token is %s %s', async (answer, kind, code) => {
     const { cloud, service } = await start({ attempts: 1 })
-    cloud.tokenAnswers.push(answer as Answer)
+    cloud.tokenAnswers.push(answer as HttpAnswer)
     const one = service()
     const fault = await rejection(one.decrypt(noise(50)))
     expect([fault.kind, fault.code]).toEqual([kind, code])
