@@ -252,9 +252,8 @@ export const strange: readonly Case[] = [
       OS_AUTH_URL: `http://someone:${planted('InAuthUrl')}@127.0.0.1:9/v3`,
       OS_USERNAME: 'someone',
       OS_PASSWORD: planted('SwiftPassword'),
-      OS_CACERT: `/nowhere/${planted('InPath')}`,
     },
-    secrets: [planted('InAuthUrl'), planted('InPath')],
+    secrets: [planted('InAuthUrl'), planted('SwiftPassword')],
   },
   {
     name: 'azure and gcs, endpoints with signatures',

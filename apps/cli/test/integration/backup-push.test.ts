@@ -76,15 +76,22 @@ describe('what the command says and exits with', () => {
     ['no storage at all', {}, 2, /WALG_FILE_PREFIX/],
     ['half of a key', { WALG_S3_PREFIX: 's3://bucket/path', AWS_ACCESS_KEY_ID: 'TESTKEY' }, 2, /AWS_SECRET_ACCESS_KEY/],
     ['a codec that does not exist', { WALG_COMPRESSION_METHOD: 'snappy' }, 2, /WALG_COMPRESSION_METHOD/],
-    ['a cipher that is not available yet', { WALG_LIBSODIUM_KEY: 'topsecretkeytopsecretkeytopsecret' }, 2, /WALG_LIBSODIUM_KEY/],
+    ['a key that cannot work', { WALG_LIBSODIUM_KEY: 'topsecretshort' }, 2, /CRYPTO_KEY_INVALID/],
+    [
+      'keys of two ciphers',
+      { WALG_LIBSODIUM_KEY: 'topsecretkeytopsecretkeytopsecret', WALG_PGP_KEY: 'topsecret' },
+      2,
+      /ENCRYPTION_KEYS_SEVERAL/,
+    ],
   ])('%s', async (name, extra, code, message) => {
-    const { env } = freshRepository()
+    const { env, path } = freshRepository()
     const result = await push(
       name.startsWith('no storage') || 'WALG_S3_PREFIX' in extra ? { ...cluster.env, ...extra } : { ...env, ...extra },
     )
     expect(result.stderr).toMatch(message)
     expect(result.stderr).not.toContain('topsecret')
     expect(result.code).toBe(code)
+    expect(objects(path)).toEqual([])
   })
 
   it('names the remote mode that is not there yet', async () => {

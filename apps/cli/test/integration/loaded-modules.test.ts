@@ -59,17 +59,21 @@ const HEAVY = ['net', 'tls', 'http', 'https', 'crypto', 'stream', 'zlib', 'child
 const BY_MODULES = ['stream']
 const heavyOf = ({ builtins }: Loaded): readonly string[] => builtins.filter((name) => HEAVY.includes(name))
 
+/** In the one file. Of crypto only how objects begin; of S3 what runs when its prefix is set. */
 const WAL_PACKAGES = [
   'apps/cli',
   'packages/backup-kit',
   'packages/bytes',
   'packages/codecs',
+  'packages/crypto',
   'packages/errors',
+  'packages/network',
   'packages/pg-structures',
   'packages/repository',
   'packages/settings',
   'packages/storage',
   'packages/storage-file',
+  'packages/storage-s3',
   'packages/wal-archive',
 ]
 const LZ4 = ['node_modules/@node-rs/xxhash/index.js', 'node_modules/lz4-napi/index.js']

@@ -48,8 +48,17 @@ function standIn(name: string, line: (real: string) => string): string {
   return path
 }
 
+/** An archive that belongs to a cluster already, as all but new ones do: then nothing is listed. */
+const identity = {
+  version: 1,
+  systemIdentifier: '7412345678901234567',
+  createdAt: '2026-03-01T10:00:00Z',
+  tool: { name: 'waltz', version: '' },
+}
+
 let watching = ''
 beforeAll(async () => {
+  writeFileSync(join(folder.makeFolder('repository/waltz'), 'cluster.json'), JSON.stringify(identity))
   dist = folder.join('dist')
   cpSync(await waltzDistribution(), dist, { recursive: true })
   await mustRun('/bin/chmod', ['-R', 'u+w,a+rX', dist], { user: 'self' })

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nodeBinary, runAs, temporaryFolder, type RunOptions, type TemporaryFolder } from '@waltz/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -12,6 +12,8 @@ const WITH_NETWORK = [...FOUNDATION, '@waltz/network']
 
 /** What comes with each package, besides itself, of this workspace. */
 const alone: readonly (readonly [name: string, others: readonly string[]])[] = [
+  ['codecs', ['@waltz/bytes', '@waltz/errors']],
+  ['crypto', ['@waltz/bytes', '@waltz/errors']],
   ['network', ['@waltz/errors']],
   ['storage-azure', WITH_NETWORK],
   ['storage-file', FOUNDATION],
@@ -68,6 +70,54 @@ describe.each(alone)('@waltz/%s alone, from its tarball in an empty folder', (na
     expect(await runText(folder, block, { ...around.env, TMPDIR: folder })).not.toBe('')
   })
 })
+
+/** What an engine that is not there leads to: packages that are taken away, a program that needs them, and what it says. */
+const engines = [
+  {
+    name: 'codecs',
+    gone: ['@napi-rs/lzma'],
+    text: `
+      import { createCodecRegistry } from '@waltz/codecs'
+      import { readAll, sourceOf } from '@waltz/bytes'
+      const codec = await createCodecRegistry().byName('lzma')
+      await readAll(codec.compress(sourceOf('x')), 1000)`,
+    code: 'CODEC_LOAD_FAILED',
+    wanted: '@napi-rs/lzma',
+  },
+  {
+    name: 'crypto',
+    gone: [],
+    text: `
+      import { awsKeyService } from '@waltz/crypto/aws-kms'
+      await awsKeyService({ keyId: 'k', region: 'r' }).wrap(new Uint8Array(32))`,
+    code: 'CRYPTO_ENGINE_MISSING',
+    wanted: '@aws-sdk/client-kms',
+  },
+  {
+    name: 'crypto',
+    gone: ['sodium-native', 'libsodium-wrappers'],
+    text: `
+      import { libsodium } from '@waltz/crypto/libsodium'
+      import { readAll, sourceOf } from '@waltz/bytes'
+      await readAll(libsodium({ key: new Uint8Array(32) }).encrypt(sourceOf('x')), 1000)`,
+    code: 'CRYPTO_ENGINE_MISSING',
+    wanted: 'libsodium-wrappers',
+  },
+] as const
+
+describe('an engine that is not installed', () => {
+  test.each(engines)('$wanted of @waltz/$name is named, with the way to install it', async ({ name, gone, text, code, wanted }) => {
+    const folder = work.makeFolder(`without ${wanted.replace('/', ' ')}`)
+    await installAlone(`@waltz/${name}`, folder, tarballs)
+    for (const one of gone) rmSync(join(folder, 'node_modules', one), { recursive: true })
+    const said = await runText(folder, `try {${imported(text)}} catch ({ code, hint }) { console.log(code, hint) }`)
+    expect(said).toContain(code)
+    expect(said).toContain(`npm install ${wanted}`)
+  })
+})
+
+/** Static imports as ones that may stand in a block. */
+const imported = (text: string): string => text.replaceAll(/import (\{[^}]*\}) from ('[^']*')/g, 'const $1 = await import($2)')
 
 /** Runs a module from a file, as a user would, and gives what it printed; fails when it fails or complains. */
 async function runText(folder: string, text: string, env: RunOptions['env'] = {}): Promise<string> {
