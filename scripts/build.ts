@@ -208,7 +208,7 @@ function copyNative(name: string, from: string): void {
   writeFileSync(join(target, 'index.js'), `${lines.join('\n')}\n`)
 }
 
-/** Copies a package as it is, and what it depends on and was installed, but for the native code of other machines. */
+/** Copies a package as it is, and what it depends on and was installed, but for the native code of other machines and what no program reads. */
 function copyWhole(name: string, from: string): void {
   const source = locate(name, from)
   const target = join(making, 'node_modules', name)
@@ -219,7 +219,7 @@ function copyWhole(name: string, from: string): void {
     dereference: true,
     filter: (path) => {
       const inside = relative(source, path)
-      return !others.test(inside) && inside !== 'node_modules'
+      return !others.test(inside) && inside !== 'node_modules' && !/\.(?:d\.[cm]?ts|md|cc|map)$/i.test(inside)
     },
   })
   const { dependencies = {}, optionalDependencies = {} } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as {
