@@ -17,6 +17,10 @@ export const faultCodes: FaultCodeTable = {
     'Objects that were asked for are missing, or could not be read. The message names them. `waltz st ls` shows what is there.',
   STORAGE_PROBE_FAILED:
     'The storage does not keep a promise that backups rely on. The table above says which; with some storages another setting helps, others are not fit.',
+  CRYPT_CHECK_FAILED:
+    'Not everything that was looked at can be read with the configured keys. The table above says what; add the missing key to WALTZ_CRYPTO_PREVIOUS_KEYS.',
+  CRYPT_ROTATION_INCOMPLETE:
+    'Some objects could not be brought under the current key and stayed as they were. The log says why. Keep the previous keys, and run it again.',
   LOCAL_FILE_EXISTS: 'A download never replaces a file. Nothing was downloaded. Name another file, or move that one away.',
   LOCAL_FILE_UNUSABLE: 'A local file or folder cannot be read or written, or is not what is needed here. The message says why.',
   TRANSFER_INCOMPLETE:

@@ -2,6 +2,8 @@ import type { SealedFormat } from '@waltz/repository'
 import { parseSettings, settingsTable, type Settings, type SettingSources } from '@waltz/settings'
 import type { ObjectStore } from '@waltz/storage'
 import type { WalArchive } from '@waltz/wal-archive'
+import type { CheckEncryptionOptions, EncryptionCheck } from './encryption/check-encryption.ts'
+import type { RotateEncryptionOptions, RotatedEncryption } from './encryption/rotate-encryption.ts'
 import type { KitBackups } from './kit-backups.ts'
 import { openOneStorage } from './kit-of-one.ts'
 import type { KitStorage, KitStorages, StoragesOptions } from './kit-storage.ts'
@@ -41,6 +43,13 @@ export interface BackupKit extends AsyncDisposable {
   planRestore(options: RestoreBackupOptions): Promise<RestorePlan>
   /** Restores a backup into an empty directory. */
   restoreBackup(options: RestoreBackupOptions): Promise<RestoredBackup>
+  /** Finds out whether the configured keys open the newest and the oldest backup and WAL of one storage. Changes nothing. */
+  checkEncryption(options?: CheckEncryptionOptions): Promise<EncryptionCheck>
+  /**
+   * Brings all objects of one storage under the current key, or only counts what lies under which key.
+   * @throws Fault `invalid` `ENCRYPTION_KEY_ABSENT` without a current key; `conflict` `LEASE_HELD` while another run works on it.
+   */
+  rotateEncryption(options: RotateEncryptionOptions): Promise<RotatedEncryption>
 }
 
 /** How a kit differs from what its settings say. */
@@ -79,8 +88,22 @@ export async function openBackupKit(settings: Settings, surroundings: KitSurroun
       planRestoreWithParts({ settings, surroundings, source: await storages.sourceOfRestore(wish.selector, wish.signal) }, wish),
     restoreBackup: async (wish) =>
       restoreWithParts({ settings, surroundings, source: await storages.sourceOfRestore(wish.selector, wish.signal) }, wish),
+    checkEncryption: async (wish = {}) => {
+      const { checkEncryption } = await import('./encryption/check-encryption.ts')
+      return await checkEncryption({ settings, surroundings, store: await storeOf(storages, wish.storage) }, wish)
+    },
+    rotateEncryption: async (wish) => {
+      const { rotateEncryption } = await import('./encryption/rotate-encryption.ts')
+      return await rotateEncryption({ settings, surroundings, store: await storeOf(storages, wish.storage) }, wish)
+    },
     [Symbol.asyncDispose]: () => storages[Symbol.asyncDispose](),
   }
+}
+
+async function storeOf(storages: KitStorages, name: string | undefined): Promise<ObjectStore> {
+  if (name === undefined) return storages.store
+  const [found] = await storages.list({ names: [name] })
+  return found?.store ?? storages.store
 }
 
 async function openStorages(

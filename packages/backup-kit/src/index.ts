@@ -5,6 +5,8 @@
 export { kitSettings, openBackupKit, type BackupKit, type KitOptions } from './backup-kit.ts'
 export type { KitEvent, KitSurroundings } from './surroundings.ts'
 export { openFormat } from './open-format.ts'
+export type { CheckEncryptionOptions, EncryptionCheck, EncryptionFinding, EncryptionRow } from './encryption/check-encryption.ts'
+export type { RotatedEncryption, RotateEncryptionOptions } from './encryption/rotate-encryption.ts'
 export { openStore } from './open-store.ts'
 export { openBackend, type Backend } from './open-backend.ts'
 export { createStorageContext, type StorageContext, type StorageEvent } from './storage-context.ts'

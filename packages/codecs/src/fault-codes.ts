@@ -2,11 +2,16 @@ import type { FaultCodeTable } from '@waltz/errors'
 
 /** Codes thrown by this package. */
 export const faultCodes: FaultCodeTable = {
+  CODEC_CONTENT_LENGTH_WRONG:
+    'Content that was announced with a length turned out longer or shorter. Take the length again, or leave it out.',
+  CODEC_CONTENT_TOO_LARGE:
+    'An object unpacks into more than its reader allows: it is damaged, or made to exhaust memory or disk. Allow more only if you know why it is so large.',
   CODEC_DAMAGED:
     'Compressed bytes do not follow their format, or do not match their checksum. The object was damaged: use another copy or another backup.',
   CODEC_FORMAT_UNSUPPORTED:
-    'The object uses a feature of its format that is not readable here (a dictionary, a legacy frame, a very large window). Recode it with the tool of that format.',
-  CODEC_LOAD_FAILED: 'The native module of a codec could not be loaded. Reinstall the dependencies for this platform and Node version.',
+    'The object uses a feature of its format that is not readable here (a dictionary, a filter, a very large window). Recode it with the tool of that format.',
+  CODEC_LOAD_FAILED:
+    'The module of a codec could not be loaded. Install the package that the hint names, or the dependencies again for this platform and Node version.',
   CODEC_OPTION_INVALID: 'A level, block size or number of blocks is outside what the codec offers. The message says what it takes.',
   CODEC_READ_ONLY: 'The format can be read but is not offered for writing. Choose one of lz4, zstd, brotli, lzma, none.',
   CODEC_TRAILING_BYTES:

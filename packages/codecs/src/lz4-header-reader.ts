@@ -2,7 +2,15 @@ import { giveBack } from '@waltz/bytes'
 import type { Fault } from '@waltz/errors'
 import { skipBytes, takeBytes, type ByteCursor } from './byte-cursor.ts'
 import { damagedFault, trailingFault, truncatedFault, unsupportedFormatFault, type CodecPlace } from './codec-faults.ts'
-import { LZ4_BLOCK_SIZES, LZ4_FLAG, LZ4_LEGACY_MAGIC, LZ4_MAGIC, LZ4_SKIPPABLE_MAGIC, lz4HeaderChecksum } from './lz4-frame.ts'
+import {
+  LZ4_BLOCK_SIZES,
+  LZ4_FLAG,
+  LZ4_LEGACY_BLOCK_BYTES,
+  LZ4_LEGACY_MAGIC,
+  LZ4_MAGIC,
+  LZ4_SKIPPABLE_MAGIC,
+  lz4HeaderChecksum,
+} from './lz4-frame.ts'
 
 /** What a frame says of itself before its first block. */
 export interface Lz4FrameHeader {
@@ -11,6 +19,17 @@ export interface Lz4FrameHeader {
   readonly contentChecksum: boolean
   readonly contentBytes: bigint | undefined
   readonly maxBlockBytes: number
+  /** A frame of the oldest form, which has no header, no checksums and no end mark: it ends where no block follows. */
+  readonly legacy: boolean
+}
+
+const LEGACY_FRAME: Lz4FrameHeader = {
+  linkedBlocks: false,
+  blockChecksums: false,
+  contentChecksum: false,
+  contentBytes: undefined,
+  maxBlockBytes: LZ4_LEGACY_BLOCK_BYTES,
+  legacy: true,
 }
 
 /**
@@ -31,6 +50,7 @@ export async function readLz4FrameHeader(cursor: ByteCursor, framesBefore: numbe
       giveBack(bytes)
       return readDescriptor(cursor)
     }
+    if (magic === LZ4_LEGACY_MAGIC) return LEGACY_FRAME
     if (magic === undefined || !isSkippable(magic)) throw notAFrame(place, bytes, framesBefore)
     await skipFrame(cursor)
   }
@@ -41,7 +61,6 @@ function isSkippable(magic: number): boolean {
 }
 
 function notAFrame(place: CodecPlace, bytes: Uint8Array, framesBefore: number): Fault {
-  if (bytes.length === 4 && uint32(bytes, 0) === LZ4_LEGACY_MAGIC) return unsupportedFormatFault(place, 'is a legacy frame')
   if (framesBefore > 0) return trailingFault(place)
   const cut = bytes.length < 4 && [0x04, 0x22, 0x4d].every((byte, index) => index >= bytes.length || bytes[index] === byte)
   if (cut) return truncatedFault({ codec: 'lz4', offset: bytes.length }, 'a frame header')
@@ -105,5 +124,6 @@ async function readDescriptor(cursor: ByteCursor): Promise<Lz4FrameHeader> {
     contentChecksum: (flags & LZ4_FLAG.contentChecksum) !== 0,
     contentBytes: sizeBytes === 0 ? undefined : new DataView(descriptor.buffer).getBigUint64(2, true),
     maxBlockBytes,
+    legacy: false,
   }
 }

@@ -1,19 +1,19 @@
 import { Xxh32, xxh32 } from '@node-rs/xxhash'
 import { concatBytes, createBlockPool, giveBack, lendBytes, type BlockPool, type ByteSource } from '@waltz/bytes'
 import { uncompress } from 'lz4-napi'
-import { createByteCursor, takeInto, type ByteCursor } from './byte-cursor.ts'
+import { createByteCursor, takeBytes, takeInto, type ByteCursor } from './byte-cursor.ts'
 import { damagedFault, truncatedFault } from './codec-faults.ts'
-import { LZ4_STORED_BIT } from './lz4-frame.ts'
+import { LZ4_LEGACY_BLOCK_BYTES, LZ4_STORED_BIT, LZ4_WINDOW_BYTES } from './lz4-frame.ts'
 import { readLz4FrameHeader, takeUint32, type Lz4FrameHeader } from './lz4-header-reader.ts'
 import { asBuffer, freeBytes } from './native-bytes.ts'
 import { orderedAhead } from './ordered-ahead.ts'
 
-/** How far a linked block may look back. */
-const WINDOW_BYTES = 65_536
 /** `uncompress` wants the length of the content in front of the block; it takes an upper bound, too. */
 const PREFIX_BYTES = 4
 /** No byte of an lz4 block makes more than this many bytes of content. */
 const MAX_EXPANSION = 255
+/** What 8 MiB that do not shrink become; a larger number in the place of a block's length begins another frame. */
+const MOST_LEGACY_BYTES = LZ4_LEGACY_BLOCK_BYTES + Math.floor(LZ4_LEGACY_BLOCK_BYTES / 255) + 16
 
 /** Shorter stored blocks, which are handed on as they are, get memory of their own: a consumer may keep many of them. */
 const SMALL_BLOCK_BYTES = 65_536
@@ -72,8 +72,7 @@ export async function* readLz4(
         if (part.kind === 'end') checkEnd(part)
         continue
       }
-      part.frame.checksum.update(content)
-      part.frame.contentBytes += content.length
+      take(part, content)
       if (content.length > 0) yield content
     }
   } finally {
@@ -81,8 +80,16 @@ export async function* readLz4(
   }
 }
 
-function poolFor({ maxBlockBytes }: Lz4FrameHeader, pools: BlockPools): BlockPool {
-  const pool = pools.get(maxBlockBytes) ?? createBlockPool(PREFIX_BYTES + maxBlockBytes)
+function take({ frame, offset }: Lz4Part, content: Uint8Array): void {
+  if (frame.header.legacy) {
+    if (frame.contentBytes % LZ4_LEGACY_BLOCK_BYTES !== 0)
+      throw damagedFault({ codec: 'lz4', offset }, 'a block follows one that is not full')
+  } else frame.checksum.update(content)
+  frame.contentBytes += content.length
+}
+
+function poolFor({ maxBlockBytes, legacy }: Lz4FrameHeader, pools: BlockPools): BlockPool {
+  const pool = pools.get(maxBlockBytes) ?? createBlockPool(PREFIX_BYTES + (legacy ? MOST_LEGACY_BYTES : maxBlockBytes))
   pools.set(maxBlockBytes, pool)
   return pool
 }
@@ -91,7 +98,8 @@ async function* readParts(cursor: ByteCursor, first: Lz4FrameHeader, pools: Bloc
   let header: Lz4FrameHeader | undefined = first
   for (let frames = 1; header !== undefined; frames += 1) {
     const pool = poolFor(header, pools)
-    yield* readFrame(cursor, { header, checksum: new Xxh32(0), pool, contentBytes: 0, window: Promise.resolve(new Uint8Array(0)) })
+    const frame = { header, checksum: new Xxh32(0), pool, contentBytes: 0, window: Promise.resolve(new Uint8Array(0)) }
+    yield* header.legacy ? readLegacyFrame(cursor, frame) : readFrame(cursor, frame)
     header = await readLz4FrameHeader(cursor, frames)
   }
 }
@@ -125,6 +133,25 @@ async function* readFrame(cursor: ByteCursor, frame: OpenFrame): AsyncGenerator<
   }
 }
 
+/** Blocks until the object ends, or something comes that cannot be the length of one: another frame, or what does not belong there. */
+async function* readLegacyFrame(cursor: ByteCursor, frame: OpenFrame): AsyncGenerator<Lz4Part, void, undefined> {
+  for (;;) {
+    const offset = cursor.offset
+    const word = await takeBytes(cursor, 4)
+    if (word.length === 0) return
+    const length = word.length < 4 ? 0 : new DataView(word.buffer, word.byteOffset, 4).getUint32(0, true)
+    if (length === 0) throw truncatedFault({ codec: 'lz4', offset: cursor.offset }, 'a block')
+    if (length > MOST_LEGACY_BYTES) return cursor.unread([word])
+    giveBack(word)
+    const memory = frame.pool.take()
+    const bytes = memory.subarray(0, PREFIX_BYTES + length)
+    if (!(await takeInto(cursor, bytes, PREFIX_BYTES))) {
+      throw truncatedFault({ codec: 'lz4', offset: cursor.offset }, 'the rest of a block')
+    }
+    yield { kind: 'block', frame, offset, stored: false, bytes, memory }
+  }
+}
+
 /** Called in the order of the blocks; only linked blocks wait for the one before. */
 function decode(block: Lz4Block): Promise<Uint8Array> {
   const { frame } = block
@@ -154,8 +181,8 @@ async function decodeBlock({ bytes, memory, stored, offset, frame }: Lz4Block, w
 
 /** A copy of the last 64 KiB: the block itself goes to the consumer, who may change it. */
 function slide(window: Uint8Array, content: Uint8Array): Uint8Array {
-  if (content.length >= WINDOW_BYTES) return new Uint8Array(content.subarray(-WINDOW_BYTES))
-  return concatBytes([window.subarray(Math.max(0, window.length + content.length - WINDOW_BYTES)), content])
+  if (content.length >= LZ4_WINDOW_BYTES) return new Uint8Array(content.subarray(-LZ4_WINDOW_BYTES))
+  return concatBytes([window.subarray(Math.max(0, window.length + content.length - LZ4_WINDOW_BYTES)), content])
 }
 
 function checkEnd(part: Lz4Part & { readonly kind: 'end' }): void {

@@ -1,12 +1,13 @@
-import { Xxh32 } from '@node-rs/xxhash'
+import { Xxh32, xxh32 } from '@node-rs/xxhash'
 import { coalesce, createBlockPool, giveBack, lendBytes, type BlockPool, type ByteSource } from '@waltz/bytes'
+import { Fault } from '@waltz/errors'
 import { compress } from 'lz4-napi'
-import { encodeLz4FrameHeader, LZ4_STORED_BIT, type Lz4BlockBytes } from './lz4-frame.ts'
+import { encodeLz4FrameHeader, LZ4_STORED_BIT, LZ4_WINDOW_BYTES, type Lz4BlockBytes, type Lz4FrameFeatures } from './lz4-frame.ts'
 import { asBuffer, freeBytes } from './native-bytes.ts'
 import { orderedAhead } from './ordered-ahead.ts'
 
 /** How a frame is written. */
-export interface Lz4WriteOptions {
+export interface Lz4WriteOptions extends Lz4FrameFeatures {
   readonly blockBytes: Lz4BlockBytes
   readonly blocksInFlight: number
   /** What the frame is gathered in; see `createPiecePool`. */
@@ -31,23 +32,31 @@ const SMALL_PIECE_BYTES = 65_536
  * One LZ4 frame: header, blocks in order, end mark, content checksum. The source is read ahead by as many blocks as
  * are in flight; a block that does not shrink is stored. Empty content gives the same 15 bytes as WAL-G's writer (RF 15).
  * Chunks of the source are given back when they are compressed, and those of the frame are lent.
+ * @throws Fault `invalid` `CODEC_CONTENT_LENGTH_WRONG` when the source is not as long as `contentBytes` says.
  */
 export async function* writeLz4(source: ByteSource, options: Lz4WriteOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const checksum = new Xxh32(0)
   const pieces = createPieces(options.pieces)
   let started = false
   let gathered = 0
+  let length = 0
+  let window: Uint8Array | undefined
   const blocks = orderedAhead(coalesce(source, options.blockBytes), options.blocksInFlight, (block) => {
     checksum.update(block)
-    return encodeBlock(block)
+    length += block.length
+    const encoding = encodeBlock(block, options, window)
+    // A copy, because the block is given back. Only the last one may be shorter than the window, and nothing looks back on it.
+    if (options.linkedBlocks === true) window = new Uint8Array(block.subarray(-LZ4_WINDOW_BYTES))
+    return encoding
   })
-  for await (const { word, packed, stored } of blocks) {
-    if (!started) pieces.append(encodeLz4FrameHeader(options.blockBytes))
+  for await (const { word, packed, stored, check } of blocks) {
+    if (!started) pieces.append(encodeLz4FrameHeader(options.blockBytes, options))
     started = true
     pieces.append(word)
     if (packed !== undefined) {
       pieces.append(packed.subarray(PREFIX_BYTES))
       freeBytes(packed)
+      if (check !== undefined) pieces.append(check)
     }
     gathered += 1
     if (stored !== undefined || gathered === PIECE_BLOCKS) {
@@ -55,9 +64,12 @@ export async function* writeLz4(source: ByteSource, options: Lz4WriteOptions): A
       gathered = 0
     }
     yield* pieces.closed()
-    if (stored !== undefined) yield stored
+    if (stored === undefined) continue
+    yield stored
+    if (check !== undefined) pieces.append(check)
   }
-  if (!started) pieces.append(encodeLz4FrameHeader(4_194_304))
+  checkLength(length, options.contentBytes)
+  if (!started) pieces.append(encodeLz4FrameHeader(4_194_304, options))
   const end = new Uint8Array(8) // four zero bytes are the end mark
   new DataView(end.buffer).setUint32(4, checksum.digest(), true)
   pieces.append(end)
@@ -70,21 +82,37 @@ interface EncodedBlock {
   readonly word: Uint8Array
   readonly packed?: Uint8Array
   readonly stored?: Uint8Array
+  /** The checksum behind it, where blocks have one. */
+  readonly check: Uint8Array | undefined
 }
 
-async function encodeBlock(block: Uint8Array): Promise<EncodedBlock> {
-  const packed = await compress(asBuffer(block))
+function checkLength(length: number, announced: number | undefined): void {
+  if (announced === undefined || announced === length) return
+  throw new Fault('invalid', 'CODEC_CONTENT_LENGTH_WRONG', `the content has ${length} bytes where ${announced} were announced`, {
+    hint: 'It changed while it was read, or its length was taken elsewhere: leave the length out, or take it again.',
+  })
+}
+
+async function encodeBlock(block: Uint8Array, options: Lz4WriteOptions, window: Uint8Array | undefined): Promise<EncodedBlock> {
+  const packed = await (window === undefined ? compress(asBuffer(block)) : compress(asBuffer(block), asBuffer(window)))
   const length = packed.length - PREFIX_BYTES
   const word = new Uint8Array(PREFIX_BYTES)
   const view = new DataView(word.buffer)
+  const checkOf = (bytes: Uint8Array): Uint8Array | undefined => (options.blockChecksums === true ? checksumBytes(bytes) : undefined)
   if (length < block.length) {
     giveBack(block)
     view.setUint32(0, length, true)
-    return { word, packed }
+    return { word, packed, check: checkOf(packed.subarray(PREFIX_BYTES)) }
   }
   freeBytes(packed)
   view.setUint32(0, LZ4_STORED_BIT + block.length, true)
-  return { word, stored: block }
+  return { word, stored: block, check: checkOf(block) }
+}
+
+function checksumBytes(bytes: Uint8Array): Uint8Array {
+  const check = new Uint8Array(4)
+  new DataView(check.buffer).setUint32(0, xxh32(bytes, 0), true)
+  return check
 }
 
 /** Gathers what is appended into pieces. */

@@ -10,14 +10,18 @@ export interface Lz4Options {
   readonly blockBytes?: number
   /** Blocks being compressed or decompressed at once, 1 to 64; 3 by default. Each holds about two blocks of memory. */
   readonly blocksInFlight?: number
+  /** Blocks refer to the one before: packs a little better, above all small blocks; readers cannot decode such blocks side by side. */
+  readonly linkedBlocks?: boolean
+  /** A checksum behind each block besides the one of the whole content. */
+  readonly blockChecksums?: boolean
 }
 
 const DEFAULT_BLOCK_BYTES: Lz4BlockBytes = 262_144
 const DEFAULT_BLOCKS_IN_FLIGHT = 3
 
 /**
- * LZ4 frames (RF 6.2): independent blocks compressed on the thread pool, with a content checksum. Reading accepts what
- * the frame format allows except dictionaries and legacy frames.
+ * LZ4 frames (RF 6.2): blocks compressed on the thread pool, independent unless asked otherwise, with a content checksum. A length that
+ * is known goes into the header. Reading accepts what the frame format allows except dictionaries, and legacy frames.
  * @throws Fault `invalid` `CODEC_OPTION_INVALID` for another block size or number of blocks.
  */
 export function lz4(options: Lz4Options = {}): Codec {
@@ -29,6 +33,7 @@ export function lz4(options: Lz4Options = {}): Codec {
   if (!Number.isInteger(blocksInFlight) || blocksInFlight < 1 || blocksInFlight > 64) {
     throw new Fault('invalid', 'CODEC_OPTION_INVALID', `${blocksInFlight} lz4 blocks in flight: it must be an integer from 1 to 64`)
   }
+  const { linkedBlocks = false, blockChecksums = false } = options
   const pieces = createPiecePool()
   const pools: BlockPools = new Map()
   return {
@@ -36,7 +41,8 @@ export function lz4(options: Lz4Options = {}): Codec {
     extension: 'lz4',
     checksummed: true,
     chunkBytes: blockBytes,
-    compress: (source) => writeLz4(source, { blockBytes, blocksInFlight, pieces }),
+    compress: (source, { contentBytes } = {}) =>
+      writeLz4(source, { blockBytes, blocksInFlight, pieces, linkedBlocks, blockChecksums, contentBytes }),
     decompress: (source) => readLz4(source, { blocksInFlight, pools }),
   }
 }

@@ -5,18 +5,50 @@ interface KnownCodec {
   readonly name: string
   readonly extension: string
   readonly writable: boolean
+  /** Which choices it has that not all codecs have. */
+  readonly choices: readonly (keyof CodecOptions)[]
   readonly open: (options: CodecOptions) => Promise<Codec>
 }
 
 /** Each `open` imports its own module, so that a codec costs nothing until it is used. */
 const CODECS: readonly KnownCodec[] = [
-  { name: 'lz4', extension: 'lz4', writable: true, open: async (options) => (await import('./lz4.ts')).lz4(options) },
-  { name: 'lzma', extension: 'lzma', writable: true, open: async (options) => (await import('./lzma.ts')).openLzma(options) },
-  { name: 'gzip', extension: 'gz', writable: false, open: async () => (await import('./gzip.ts')).gzip() },
-  { name: 'brotli', extension: 'br', writable: true, open: async (options) => (await import('./brotli.ts')).brotli(options) },
-  { name: 'lzo', extension: 'lzo', writable: false, open: async () => (await import('./lzo.ts')).lzo() },
-  { name: 'zstd', extension: 'zst', writable: true, open: async (options) => (await import('./zstd.ts')).zstd(options) },
-  { name: 'none', extension: '', writable: true, open: async (options) => (await import('./none.ts')).none(options) },
+  {
+    name: 'lz4',
+    extension: 'lz4',
+    writable: true,
+    choices: [],
+    open: async (options) => (await import('./lz4.ts')).lz4(options),
+  },
+  {
+    name: 'lzma',
+    extension: 'lzma',
+    writable: true,
+    choices: ['level'],
+    open: async (options) => (await import('./lzma.ts')).openLzma(options),
+  },
+  { name: 'gzip', extension: 'gz', writable: false, choices: [], open: async () => (await import('./gzip.ts')).gzip() },
+  {
+    name: 'brotli',
+    extension: 'br',
+    writable: true,
+    choices: ['level'],
+    open: async (options) => (await import('./brotli.ts')).openBrotli(options),
+  },
+  { name: 'lzo', extension: 'lzo', writable: false, choices: [], open: async () => (await import('./lzo.ts')).lzo() },
+  {
+    name: 'zstd',
+    extension: 'zst',
+    writable: true,
+    choices: ['level', 'longWindowLog'],
+    open: async (options) => (await import('./zstd.ts')).zstd(options),
+  },
+  {
+    name: 'none',
+    extension: '',
+    writable: true,
+    choices: [],
+    open: async (options) => (await import('./none.ts')).none(options),
+  },
 ]
 
 /**
@@ -31,7 +63,10 @@ export function createCodecRegistry(): CodecRegistry {
     extensions: probedExtensions.filter((extension) => CODECS.some((codec) => codec.extension === extension)),
     async byName(name, options = {}) {
       const known = CODECS.find((codec) => codec.name === name)
-      if (known?.writable === true) return load(known, options)
+      if (known?.writable === true) {
+        checkChoices(known, options)
+        return load(known, options)
+      }
       const writable = CODECS.filter((codec) => codec.writable).map((codec) => codec.name)
       const hint = `Choose one of ${writable.join(', ')}.`
       if (known !== undefined) throw new Fault('unsupported', 'CODEC_READ_ONLY', `${name} objects can be read, not written`, { hint })
@@ -44,6 +79,21 @@ export function createCodecRegistry(): CodecRegistry {
         hint: `Readable are ${CODECS.map((codec) => codec.extension || 'none').join(', ')}.`,
       })
     },
+  }
+}
+
+/** A choice that would have no effect is a mistake. */
+function checkChoices(known: KnownCodec, options: CodecOptions): void {
+  for (const [choice, what] of [
+    ['level', 'levels'],
+    ['longWindowLog', 'long-distance matching'],
+  ] as const) {
+    if (options[choice] === undefined || known.choices.includes(choice)) continue
+    throw new Fault('invalid', 'CODEC_OPTION_INVALID', `${known.name} has no ${what}: ${options[choice]} would have no effect`, {
+      hint: `Leave it out, or choose ${CODECS.filter((codec) => codec.choices.includes(choice))
+        .map((codec) => codec.name)
+        .join(', ')}.`,
+    })
   }
 }
 

@@ -1,6 +1,7 @@
-import { giveBack, throughNodeTransform } from '@waltz/bytes'
+import { giveBack, lendBytes, throughNodeTransform } from '@waltz/bytes'
 import type { Transform } from 'node:stream'
 import { damagedFault, truncatedFault, unsupportedFormatFault } from './codec-faults.ts'
+import { freeBytes } from './native-bytes.ts'
 
 /** A stream of `node:zlib`: `bytesWritten` counts what the engine consumed, not what was handed to it. */
 export type Engine = Transform & { readonly bytesWritten: number }
@@ -20,7 +21,7 @@ export interface EngineRun {
 /**
  * Decompresses until the engine has seen the end of its data and gives back what follows. `node:zlib` silently drops
  * bytes behind the end; the only trace is that its `bytesWritten` stays below what was handed to it, so the chunks are
- * kept until the engine has consumed them, and given back then.
+ * kept until the engine has consumed them, and given back then; those of the content are lent.
  * @throws Fault `corrupt` `CODEC_TRUNCATED` or `CODEC_DAMAGED`, `unsupported` `CODEC_FORMAT_UNSUPPORTED`; failures of `pull` as they are.
  */
 export async function* runEngine(run: EngineRun): AsyncGenerator<Uint8Array, void, undefined> {
@@ -51,7 +52,8 @@ export async function* runEngine(run: EngineRun): AsyncGenerator<Uint8Array, voi
   }
 
   try {
-    yield* throughNodeTransform(feed(), () => (engine = run.create()))
+    // A chunk that fills its memory has it for itself, since the engine goes on in another: given back, it is freed at once.
+    for await (const chunk of throughNodeTransform(feed(), () => (engine = run.create()))) yield lendBytes(chunk, freeBytes)
   } catch (error) {
     throw error === pullFailure ? error : engineFault(run, engine?.bytesWritten ?? 0, error)
   }

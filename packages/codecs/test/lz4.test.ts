@@ -52,6 +52,41 @@ describe('the frame that is written', () => {
     expect(chunks.some((chunk) => chunk.buffer === block.buffer)).toBe(true)
   })
 
+  it('may have linked blocks, which find what the block before has', async () => {
+    const piece = noise(40_000)
+    const content = Buffer.concat([piece, piece, piece, piece, piece])
+    const apart = await collect(lz4({ blockBytes: 65_536 }).compress(sourceOf(content)))
+    const linked = await collect(lz4({ blockBytes: 65_536, linkedBlocks: true }).compress(sourceOf(content)))
+    expect(hex(linked.subarray(4, 6))).toBe('4440')
+    expect(linked.length).toBeLessThan(0.5 * apart.length)
+    expectSame(await collect(lz4().decompress(sourceOf(linked))), content)
+  })
+
+  it('may have block checksums, of packed and of stored blocks', async () => {
+    const content = Buffer.concat([sample(65_536), noise(65_536), sample(10)])
+    const packed = await collect(lz4({ blockBytes: 65_536, blockChecksums: true }).compress(sourceOf(content)))
+    expect(hex(packed.subarray(4, 6))).toBe('7440')
+    const length = new DataView(packed.buffer, packed.byteOffset).getUint32(7, true)
+    expect(hex(packed.subarray(11 + length, 15 + length))).toBe(hex(u32(xxh32(packed.subarray(11, 11 + length), 0))))
+    expectSame(await collect(lz4().decompress(sourceOf(packed))), content)
+    const damaged = packed.slice()
+    damaged[12] = (damaged[12] ?? 0) ^ 1
+    const fault = await faultOf(() => lz4().decompress(sourceOf(damaged)))
+    expect([fault?.code, fault?.context['offset']]).toEqual(['CODEC_DAMAGED', 7])
+  })
+
+  it('states the length of the content where it is known, and holds it to that', async () => {
+    const codec = lz4()
+    for (const length of [0, 1000, 300_000]) {
+      const packed = await collect(codec.compress(sourceOf(sample(length)), { contentBytes: length }))
+      expect(packed[4]).toBe(0x6c)
+      expect(new DataView(packed.buffer, packed.byteOffset).getBigUint64(6, true)).toBe(BigInt(length))
+      expectSame(await collect(codec.decompress(sourceOf(packed))), sample(length))
+      const fault = await faultOf(() => codec.compress(sourceOf(sample(length)), { contentBytes: length + 1 }))
+      expect([fault?.kind, fault?.code]).toEqual(['invalid', 'CODEC_CONTENT_LENGTH_WRONG'])
+    }
+  })
+
   it('is of a block size that the format has', () => {
     expect(() => lz4({ blockBytes: 100_000 })).toThrow(expect.objectContaining({ code: 'CODEC_OPTION_INVALID' }))
     expect(() => lz4({ blocksInFlight: 0 })).toThrow(expect.objectContaining({ code: 'CODEC_OPTION_INVALID' }))
@@ -112,8 +147,32 @@ describe('frames that are read', () => {
     expect((await faultOf(() => lz4().decompress(sourceOf(frame(0x60, 4, none, u32(bomb.length), bomb, END)))))?.code).toBe('CODEC_DAMAGED')
   })
 
-  it('are refused by name when they need a dictionary, another version or are legacy frames', async () => {
-    for (const bytes of [frame(0x65, 4, u32(9), END), frame(0xa4, 4, none, END), Buffer.concat([u32(0x184c2102), block])]) {
+  it('may be legacy frames, which end where no block follows', async () => {
+    const legacy = (...blocks: readonly Uint8Array[]): Buffer =>
+      Buffer.concat([u32(0x184c2102), ...blocks.flatMap((bytes) => [u32(bytes.length), bytes])])
+    const full = packedBlock(new Uint8Array(8_388_608))
+    const modern = frame(0x64, 4, none, u32(block.length), block, END, sum)
+    expect((await read(legacy())).length).toBe(0)
+    expectSame(await read(legacy(block)), plain)
+    expectSame(await read(legacy(full, block)), Buffer.concat([new Uint8Array(8_388_608), plain]))
+    expectSame(
+      await read(Buffer.concat([legacy(block), legacy(block), modern, legacy(block)])),
+      Buffer.concat([plain, plain, plain, plain]),
+    )
+    for (const [bytes, code] of [
+      [legacy(block, block), 'CODEC_DAMAGED'],
+      [Buffer.concat([legacy(block), Buffer.from('junk')]), 'CODEC_TRAILING_BYTES'],
+      [Buffer.concat([legacy(block), Buffer.from('xy')]), 'CODEC_TRUNCATED'],
+      [legacy(block).subarray(0, -1), 'CODEC_TRUNCATED'],
+      [legacy(packedBlock(new Uint8Array(8_388_609))), 'CODEC_DAMAGED'],
+    ] as const) {
+      const fault = await faultOf(() => lz4().decompress(sourceOf(bytes)))
+      expect([fault?.kind, fault?.code]).toEqual(['corrupt', code])
+    }
+  })
+
+  it('are refused by name when they need a dictionary or another version', async () => {
+    for (const bytes of [frame(0x65, 4, u32(9), END), frame(0xa4, 4, none, END)]) {
       const fault = await faultOf(() => lz4().decompress(sourceOf(bytes)))
       expect([fault?.kind, fault?.code]).toEqual(['unsupported', 'CODEC_FORMAT_UNSUPPORTED'])
     }

@@ -1,7 +1,10 @@
 import { concatBytes, type ByteSource } from '@waltz/bytes'
 import { isFault, type Fault } from '@waltz/errors'
+import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { createCodecRegistry, type Codec } from '../src/index.ts'
+import { openBrotli } from '../src/brotli.ts'
+import { lz4 } from '../src/lz4.ts'
 import { openLzma } from '../src/lzma.ts'
 
 export async function collect(source: ByteSource): Promise<Uint8Array> {
@@ -11,6 +14,11 @@ export async function collect(source: ByteSource): Promise<Uint8Array> {
     chunks.push(chunk)
   }
   return concatBytes(chunks)
+}
+
+/** A stored object from the folder of fixtures. */
+export function fixture(name: string): Uint8Array {
+  return new Uint8Array(readFileSync(new URL(`fixtures/${name}`, import.meta.url)))
 }
 
 /** Bytes that compress to about half: repeated words between numbers from a fixed generator. */
@@ -63,9 +71,12 @@ export async function codecs(): Promise<Record<string, Codec>> {
     lz4: await registry.byName('lz4'),
     'lz4-64k': await registry.byName('lz4', { blockBytes: 65_536, blocksInFlight: 1 }),
     'lz4-4m': await registry.byName('lz4', { blockBytes: 4_194_304, blocksInFlight: 4 }),
+    'lz4-linked': lz4({ blockBytes: 65_536, linkedBlocks: true, blockChecksums: true }),
     zstd: await registry.byName('zstd'),
     'zstd-1': await registry.byName('zstd', { level: 1 }),
+    'zstd-long': await registry.byName('zstd', { longWindowLog: 24 }),
     brotli: await registry.byName('brotli'),
+    'brotli-wasm': await openBrotli({ engine: 'brotli-wasm' }),
     lzma: await registry.byName('lzma'),
     'lzma-native': await openLzma({ engine: 'lzma-native' }),
     none: await registry.byName('none'),

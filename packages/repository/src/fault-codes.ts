@@ -25,6 +25,17 @@ export const faultCodes: FaultCodeTable = {
   OBJECT_MISNAMED:
     'An object is compressed in another way than its extension says. Somebody renamed it or stored it under a wrong name; give a copy the right one.',
   RECORD_VERSION_UNSUPPORTED: 'An object was written by a newer version of Waltz. Use that version or a later one.',
+  ROTATION_FAILED: 'Something unexpected happened to one object while its key was changed. It stays as it was; run the command again.',
+  ROTATION_KEY_MISSING:
+    'An object is under none of the configured keys. Add its key to WALTZ_CRYPTO_PREVIOUS_KEYS; if it is there, the object is damaged or not encrypted.',
+  ROTATION_KEY_ONE_WAY:
+    'The current key cannot open what it encrypts, so nothing could be read back before it replaces something. Configure the private key.',
+  ROTATION_NOT_STORED:
+    'The storage does not have the whole of an object that it said to have stored. The whole object lies under waltz/rotate/; copy it back.',
+  ROTATION_OBJECT_CHANGED:
+    'An object is not what was stored, or somebody replaced it while its key was being changed. It stays as it is; run the command again.',
+  ROTATION_SIDE_KEPT:
+    'An object that an earlier change of keys left under waltz/rotate/ may be the only good copy of another one. Compare them and keep the good one.',
   SENTINEL_INCONSISTENT: 'A sentinel names a parent backup but lacks the other fields of an increment. It was damaged or edited.',
   TABLESPACE_SPEC_INVALID:
     'A list of tablespaces (in a sentinel or a restore spec) is incomplete or unsafe. The message names the entry; correct the restore spec.',

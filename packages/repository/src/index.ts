@@ -82,7 +82,7 @@ export {
   type CatalogStore,
 } from './backup-catalog.ts'
 export type { ToolIdentity } from './own-record.ts'
-export { decodeManifest, encodeManifest, type BackupManifest, type ManifestPart } from './manifest.ts'
+export { decodeManifest, encodeManifest, type BackupManifest, type ManifestPart, type StoredForm } from './manifest.ts'
 export { decodeClusterIdentity, encodeClusterIdentity, type ClusterIdentity } from './cluster-identity.ts'
 export { createLease, type Lease, type LeaseKeeping, type LeaseOptions } from './lease.ts'
 export { readLease, type LeaseRecord, type StoredLease } from './lease-record.ts'

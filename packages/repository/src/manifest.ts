@@ -2,16 +2,22 @@ import { fieldReader, type FieldReader } from './field-reader.ts'
 import type { JsonOrigin } from './json-text.ts'
 import { decodeOwnRecord, decodeTool, encodeOwnRecord, required, type ToolIdentity } from './own-record.ts'
 
-/** One object in `tar_partitions/` as it was stored. */
-export interface ManifestPart {
-  /** With its extension. */
-  readonly name: string
+/** An object as it is stored. */
+export interface StoredForm {
   /** Stored bytes. */
   readonly size: number
   /** Of the stored bytes, lower-case hex. */
   readonly sha256: string
+}
+
+/** One object in `tar_partitions/` as it was stored. */
+export interface ManifestPart extends StoredForm {
+  /** With its extension. */
+  readonly name: string
   /** Length of the tar inside, in bytes. */
   readonly payloadBytes: number
+  /** Forms that it may have as well: it is being encrypted with another key. What is inside is the same. */
+  readonly alternatives?: readonly StoredForm[]
 }
 
 /**
@@ -62,6 +68,7 @@ export function decodeManifest(input: Uint8Array | string, { origin }: JsonOrigi
       name: required(part, 'name', part.text('name')),
       ...decodeStored(part),
       payloadBytes: required(part, 'payloadBytes', part.integer('payloadBytes')),
+      ...decodeAlternatives(part, origin),
     })),
     filesMetadata: filesMetadata === undefined ? undefined : decodeStored(filesMetadata),
     links: list('links').map((link) => ({
@@ -78,7 +85,13 @@ export function decodeManifest(input: Uint8Array | string, { origin }: JsonOrigi
   }
 }
 
-function decodeStored(fields: FieldReader): { readonly size: number; readonly sha256: string } {
+function decodeAlternatives(part: FieldReader, origin: string): Pick<ManifestPart, 'alternatives'> {
+  const list = part.list('alternatives') ?? []
+  if (list.length === 0) return {}
+  return { alternatives: list.map((item, index) => decodeStored(fieldReader(item, { origin, within: `alternatives[${index}].` }))) }
+}
+
+function decodeStored(fields: FieldReader): StoredForm {
   const sha256 = required(fields, 'sha256', fields.text('sha256'))
   if (!SHA256.test(sha256)) throw fields.invalid('sha256', '64 lower-case hex digits')
   return { size: required(fields, 'size', fields.integer('size')), sha256 }

@@ -5,12 +5,17 @@ import { Fault, isFault } from '@waltz/errors'
 import { checkFraming } from './check-framing.ts'
 
 /** What sealing needs of a cipher of `@waltz/crypto`. */
-export type SealingCipher = Pick<Cipher, 'scheme' | 'encrypt' | 'decrypt'>
+export type SealingCipher = Pick<Cipher, 'scheme' | 'encrypt' | 'decrypt'> & Partial<Pick<Cipher, 'authenticates'>>
 
 /** Compress, then encrypt; and back. Stored names tell which codec was used; the cipher is a property of the repository. */
 export interface SealedFormat {
   /** The scheme that new objects are encrypted with; undefined when they are not. */
   readonly encryption: string | undefined
+  /**
+   * When opened bytes are known to be right: see `Cipher`. With `at-the-end` whoever takes them must undo what was done with them when
+   * the source fails. Undefined without a cipher.
+   */
+  readonly authenticates: Cipher['authenticates'] | undefined
   /** The extension of new objects, without the dot; empty for no compression. */
   readonly extension: string
   /** The chunk size, in bytes, that `seal` takes without copying. */
@@ -74,6 +79,7 @@ export function createSealedFormat({ codec, registry, cipher }: SealedFormatOpti
   }
   return {
     encryption: cipher?.scheme,
+    authenticates: cipher?.authenticates,
     extension: codec.extension,
     chunkBytes: codec.chunkBytes,
     extensions: registry.extensions,

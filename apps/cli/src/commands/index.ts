@@ -2,6 +2,7 @@ import type { CommandDefinition } from '../command.ts'
 import { backupFetch } from './backup-fetch.ts'
 import { backupList } from './backup-list.ts'
 import { backupPush } from './backup-push.ts'
+import { cryptCommands } from './crypt.ts'
 import { storageCommands } from './storage.ts'
 import { storageToolCommands } from './st.ts'
 import { walFetch } from './wal-fetch.ts'
@@ -16,6 +17,7 @@ export const commands: readonly CommandDefinition[] = [
   walFetch,
   ...storageToolCommands,
   ...storageCommands,
+  ...cryptCommands,
 ]
 
 /** The titles under which help lists them. */
@@ -23,6 +25,7 @@ export const commandGroups: readonly { readonly title: string; readonly names: r
   { title: 'Backups', names: ['backup-push', 'backup-fetch', 'backup-list'] },
   { title: "WAL archive (called by the server's archive_command and restore_command)", names: ['wal-push', 'wal-fetch'] },
   { title: 'Storage', names: [...storageToolCommands, ...storageCommands].map(({ name }) => name) },
+  { title: 'Encryption', names: cryptCommands.map(({ name }) => name) },
 ]
 
 /** A command found in the words of a command line. */

@@ -1,4 +1,5 @@
 import { createKeyRing, type Cipher, type CipherScheme } from '@waltz/crypto'
+import type { NamedKey } from '@waltz/repository/rotation'
 import type { Settings } from '@waltz/settings'
 import { readSettingBytes, readSettingFile } from '../setting-file.ts'
 import type { KitSurroundings } from '../surroundings.ts'
@@ -6,27 +7,49 @@ import { chosenScheme } from './chosen-key.ts'
 import { readPreviousKeys } from './previous-keys.ts'
 import { openAwsKey, openYandexKey } from './service-keys.ts'
 
+/** The keys of the settings, each by itself. */
+export interface OpenedKeys extends Disposable {
+  /** Encrypts new objects. */
+  readonly current: NamedKey | undefined
+  /** Open old ones, in the order of WALTZ_CRYPTO_PREVIOUS_KEYS. */
+  readonly previous: readonly NamedKey[]
+}
+
 /**
- * The cipher that the settings ask for: new objects under the key that they name, old ones under that or a previous one. Undefined when
- * they name none. Reads key files and, for a key of GnuPG, asks `gpg`; asks no key service.
+ * The keys that the settings name, `current` and `previous 1` and so on. Reads key files and, for a key of GnuPG, asks `gpg`; asks a key
+ * service only for a key that it has encrypted.
  * @throws Fault `invalid` for keys that cannot work, whatever is wrong with them: nothing is ever stored as it is instead.
  */
-export async function openCipher(settings: Settings, surroundings: KitSurroundings): Promise<Cipher | undefined> {
+export async function openKeys(settings: Settings, surroundings: KitSurroundings): Promise<OpenedKeys> {
   const scheme = chosenScheme(settings)
-  const previous = readPreviousKeys(settings)
-  if (scheme === undefined && previous.length === 0) return undefined
-  const opened: Cipher[] = []
+  const wanted = readPreviousKeys(settings)
+  const opened: NamedKey[] = []
+  const dispose = (): void => {
+    for (const { cipher } of opened) cipher[Symbol.dispose]()
+  }
   try {
-    for (const key of [...(scheme === undefined ? [] : [{ scheme, settings }]), ...previous])
-      opened.push(await OPENERS[key.scheme](key.settings, surroundings))
+    if (scheme !== undefined) opened.push({ label: 'current', cipher: await OPENERS[scheme](settings, surroundings) })
+    for (const [index, key] of wanted.entries())
+      opened.push({ label: `previous ${index + 1}`, cipher: await OPENERS[key.scheme](key.settings, surroundings) })
   } catch (error) {
-    for (const cipher of opened) cipher[Symbol.dispose]()
+    dispose()
     throw error
   }
-  const current = scheme === undefined ? undefined : opened.shift()
+  const current = scheme === undefined ? undefined : opened[0]
+  return { current, previous: opened.filter((key) => key !== current), [Symbol.dispose]: dispose }
+}
+
+/**
+ * The cipher that the settings ask for: new objects under the key that they name, old ones under that or a previous one. Undefined when
+ * they name none.
+ * @throws Fault as `openKeys`.
+ */
+export async function openCipher(settings: Settings, surroundings: KitSurroundings): Promise<Cipher | undefined> {
+  const { current, previous } = await openKeys(settings, surroundings)
+  if (current === undefined && previous.length === 0) return undefined
   return createKeyRing({
-    ...(current !== undefined && { current }),
-    previous: opened,
+    ...(current !== undefined && { current: current.cipher }),
+    previous: previous.map(({ cipher }) => cipher),
     plaintext: settings.cryptoPlaintextReads,
     onPlaintext: (framing) => surroundings.observe?.({ type: 'plaintext-read', framing }),
   })

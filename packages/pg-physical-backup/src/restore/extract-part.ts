@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { giveBack, prefetch, readAll, tap } from '@waltz/bytes'
 import { Fault, throwIfAborted } from '@waltz/errors'
-import type { SealedFormat } from '@waltz/repository'
+import type { SealedFormat, StoredForm } from '@waltz/repository'
 import type { ObjectStore } from '@waltz/storage'
 import { readTar, type TarEnd, type TarMember } from '@waltz/tar'
 import { isReservedName } from './marker.ts'
@@ -16,8 +16,8 @@ export interface StoredPart {
   /** The object's name in `tar_partitions/`. */
   readonly name: string
   readonly storedBytes: number
-  /** Of the stored bytes, where the manifest knows it. */
-  readonly sha256: string | undefined
+  /** What its stored bytes may be, where the manifest knows it; several while its key is being changed. */
+  readonly forms: readonly StoredForm[] | undefined
 }
 
 /** What all parts of one restore share. */
@@ -46,13 +46,41 @@ const wholeFileBytes = 262_144
 
 /**
  * Fetches one part and writes what it holds. Doing it again rewrites the same files, so a failed attempt can simply be
- * repeated.
+ * repeated. With a cipher that only knows at the end whether the bytes were right, a failed attempt takes its files away again.
  * @throws Fault of the store, the codec or the tar reader; `corrupt` `BACKUP_PART_DAMAGED` when the stored bytes are not
  * those of the manifest, `RESTORE_UNSAFE_MEMBER` for a member that would leave the target.
  */
 export async function extractPart(part: StoredPart, context: ExtractContext): Promise<PartTally> {
+  if (context.sealed.authenticates !== 'at-the-end') return await extract(part, context)
+  const { tree, written } = rememberingFiles(context.tree)
+  try {
+    return await extract(part, { ...context, tree })
+  } catch (error) {
+    for (const path of written) tree.removeFile(path)
+    throw error
+  }
+}
+
+/** The same tree, and the files that were written through it: as many as a part holds. */
+function rememberingFiles(tree: TreeWriter): { readonly tree: TreeWriter; readonly written: ReadonlySet<string> } {
+  const written = new Set<string>()
+  const noting: TreeWriter = {
+    ...tree,
+    file: (path, mode, content) => {
+      written.add(path)
+      tree.file(path, mode, content)
+    },
+    openFile: (path, mode) => {
+      written.add(path)
+      return tree.openFile(path, mode)
+    },
+  }
+  return { tree: noting, written }
+}
+
+async function extract(part: StoredPart, context: ExtractContext): Promise<PartTally> {
   const tally = emptyTally()
-  const hash = part.sha256 === undefined ? undefined : createHash('sha256')
+  const hash = part.forms === undefined ? undefined : createHash('sha256')
   let received = 0
   const observe = (chunk: Uint8Array): void => {
     throwIfAborted(context.signal)
@@ -73,7 +101,8 @@ export async function extractPart(part: StoredPart, context: ExtractContext): Pr
       context: { key: part.key, bytes: received },
       hint: 'Restore another backup, or bring the object back from a copy.',
     })
-  if (hash === undefined || (received === part.storedBytes && hash.digest('hex') === part.sha256)) return tally
+  const sha256 = hash?.digest('hex')
+  if (part.forms?.some((form) => form.size === received && form.sha256 === sha256) ?? true) return tally
   throw new Fault('corrupt', 'BACKUP_PART_DAMAGED', `${part.key} is not what was stored: its checksum differs`, {
     context: { key: part.key, bytes: received },
     hint: 'The object was damaged or replaced in the storage. Restore another backup, or bring the object back from a copy.',

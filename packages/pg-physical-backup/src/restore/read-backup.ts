@@ -70,13 +70,15 @@ export async function listParts(
     const name = key.slice(prefix.length)
     const recorded = known.get(name)
     known.delete(name)
-    if (recorded !== undefined && recorded.size !== size)
+    const forms =
+      recorded === undefined ? undefined : [recorded, ...(recorded.alternatives ?? [])].map(({ size, sha256 }) => ({ size, sha256 }))
+    if (recorded !== undefined && forms?.every((form) => form.size !== size) === true)
       throw new Fault('corrupt', 'BACKUP_PART_DAMAGED', `${key} has ${size} bytes; ${recorded.size} were stored`, {
         context: { key },
         hint: brokenHint,
       })
     if (manifest !== undefined && recorded === undefined) warnings.push(foreignPart(key))
-    else parts.push({ key, name, storedBytes: size, role: partRole(name), sha256: recorded?.sha256 })
+    else parts.push({ key, name, storedBytes: size, role: partRole(name), forms })
   }
   const [missing] = known.keys()
   if (missing !== undefined) throw missingPart(`${prefix}${missing}`, `${known.size} of the parts in the manifest are missing`)
@@ -116,7 +118,7 @@ export function checkListedParts(
  */
 export async function uncheckedParts(sealed: SealedFormat, parts: readonly PlannedPart[]): Promise<readonly string[]> {
   const unchecked: string[] = []
-  for (const part of parts) if (!(await sealed.detectsDamage(part.name)) && part.sha256 === undefined) unchecked.push(part.name)
+  for (const part of parts) if (!(await sealed.detectsDamage(part.name)) && part.forms === undefined) unchecked.push(part.name)
   return unchecked
 }
 

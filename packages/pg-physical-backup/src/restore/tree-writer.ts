@@ -1,4 +1,4 @@
-import { chmodSync, constants, lstatSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
+import { chmodSync, constants, lstatSync, mkdirSync, openSync, rmSync, unlinkSync } from 'node:fs'
 import { Fault } from '@waltz/errors'
 import { createFileSink, writeAndClose, type FileSink } from './file-sink.ts'
 import { errnoOf, guarded, localFault } from './local-fault.ts'
@@ -15,6 +15,8 @@ export interface TreeWriter {
   /** Writes a whole file at once, synchronously: for files that are in memory already. */
   file(path: string, mode: number, content: Uint8Array): void
   openFile(path: string, mode: number): FileSink
+  /** Takes a file away again that was written through this writer; one that is not there is no error. */
+  removeFile(path: string): void
   /** Sets the modes of folders that lock their owner out; call it when all files are there. Returns warnings. */
   finishModes(): readonly string[]
 }
@@ -69,6 +71,10 @@ export function createTreeWriter(roots: RestoreRoots, { syncBehind = false }: Tr
     openFile(path, mode) {
       const full = parentOf(path)
       return createFileSink(openForWriting(full), full, { mode, syncBehind })
+    },
+    removeFile(path) {
+      const full = parentOf(path)
+      guarded('removing', full, () => rmSync(full, { force: true }))
     },
     finishModes() {
       for (const [path, mode] of modesLater) changeMode(path, mode, warnings)

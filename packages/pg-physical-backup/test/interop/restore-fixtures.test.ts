@@ -19,7 +19,7 @@ const excluded: Readonly<Record<string, string>> = {
   'userdata-permanent base_000000010000000000000019': 'as above',
   'userdata-permanent base_00000001000000000000001D': 'as above',
 }
-const readable = /\.(?:tar|lz4|zst|br|gz)$/
+const readable = /\.(?:tar|lz4|zst|br|gz|lzma|lzo)$/
 
 interface Case {
   readonly title: string
@@ -62,7 +62,7 @@ describe.skipIf(shared === undefined)('full backups of WAL-G beside the checkout
   const compared = cases.filter((one) => excluded[one.title] === undefined && existsSync(one.files))
 
   it('finds them all', () => {
-    expect(compared.length).toBeGreaterThanOrEqual(28)
+    expect(compared.length).toBeGreaterThanOrEqual(36)
     const unlisted = cases.filter((one) => excluded[one.title] === undefined && !existsSync(one.files)).map((one) => one.title)
     expect(unlisted).toEqual([])
   })

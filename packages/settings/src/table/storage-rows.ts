@@ -44,7 +44,8 @@ export const storageRows = {
     max: 22,
     notWith: 'WALG_ZSTD_LEVEL',
     unsetMeans: "the codec's own default",
-    summary: 'Level as the codec counts it: zstd 1 to 22, or -7 to -2 for speed, brotli 0 to 11, lzma 0 to 9. Refused with lz4 and none, which have no levels.',
+    summary:
+      'Level as the codec counts it: zstd 1 to 22, or -7 to -2 for speed, brotli 0 to 11, lzma 0 to 9. Refused with lz4 and none, which have no levels.',
   },
   zstdLong: {
     name: 'WALTZ_ZSTD_LONG',

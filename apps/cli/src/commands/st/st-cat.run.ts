@@ -6,7 +6,7 @@ import type { Invocation } from '../../command.ts'
 import { usageFault } from '../../usage-fault.ts'
 import { keyOf, onEachTarget, type TargetStorage } from './targets.ts'
 
-/** Writes objects to standard output (CMD 8). Resolves to 0. @throws Fault of the storage or the codec. */
+/** Writes objects to standard output (CMD 8). Resolves to 0. @throws Fault of the storage, the codec or the cipher; `invalid` `USAGE` for `--decrypt` without a key. */
 export async function runStCat(invocation: Invocation): Promise<number> {
   const { args, flags, io } = invocation
   const path = args[0] ?? ''
@@ -39,6 +39,12 @@ interface StoredObject {
 /** Opened by the given steps; not decompressed, with a warning, where the extension of its name says nothing. */
 async function opened(invocation: Invocation, { key, body, steps }: StoredObject): Promise<ByteSource> {
   const format = await (await invocation.openKit()).openFormat()
+  if (steps.decrypt === true && format.encryption === undefined) {
+    throw usageFault('--decrypt needs a key, and none is configured', {
+      command: 'st cat',
+      hint: 'configure the key that the object was written with',
+    })
+  }
   try {
     return await format.open(key, body, steps)
   } catch (error) {

@@ -16,20 +16,22 @@ const AT_ONCE = 8
  * to be decrypted with the key of this configuration, encrypted with that of the target, or both. A side that is not given is the storage
  * of this command's own configuration. Resolves to 0.
  * @throws Fault of either storage or key; the first one stops the copy. Running it again copies everything again. `invalid`
- *   `USAGE` where a key is asked for that is not configured.
+ *   `USAGE` where a key is asked for that is not configured, or both sides are one storage.
  */
 export async function runStCopy(invocation: Invocation): Promise<number> {
   const { io, log } = invocation
   await using source = await sideOf(invocation, textFlag(invocation, 'from'))
   await using target = await sideOf(invocation, textFlag(invocation, 'to'))
+  refuseOneStorage(source, target)
   const prefix = textFlag(invocation, 'prefix') ?? ''
   const resealed = await resealing(invocation, target)
   const call = { signal: io.signal }
   let objects = 0
   let bytes = 0
   const keys = source.kit.store.list(prefix, call)[Symbol.asyncIterator]()
+  const failures: unknown[] = []
   const lane = async (): Promise<void> => {
-    for (let next = await keys.next(); next.done !== true; next = await keys.next()) {
+    for (let next = await keys.next(); next.done !== true && failures.length === 0; next = await keys.next()) {
       const { key } = next.value
       const stored = await copyObject({ store: source.kit.store, key }, { store: target.kit.store, key }, { ...call, ...resealed(key) })
       objects += 1
@@ -37,7 +39,9 @@ export async function runStCopy(invocation: Invocation): Promise<number> {
     }
   }
   try {
-    await Promise.all(Array.from({ length: AT_ONCE }, lane))
+    // Nothing is left in the middle of an object: the first failure is thrown when all lanes have ended.
+    await Promise.all(Array.from({ length: AT_ONCE }, () => lane().catch((error: unknown) => void failures.push(error))))
+    if (failures.length > 0) throw failures[0]
   } finally {
     await keys.return?.()
   }
@@ -68,6 +72,15 @@ async function withKey(kit: BackupKit, flag: string): Promise<SealedFormat> {
   throw usageFault(`${flag} needs a key, and none is configured`, {
     command: 'st copy',
     hint: 'the key to decrypt with belongs to this configuration, the one to encrypt with into the config file of --to',
+  })
+}
+
+/** Decrypting in place would leave the repository open, and rewriting it otherwise is of no use. */
+function refuseOneStorage(source: Side, target: Side): void {
+  if (source.kit.store.location !== target.kit.store.location) return
+  throw usageFault(`both sides are the same storage, ${source.kit.store.location}`, {
+    command: 'st copy',
+    hint: 'name the other one with --from or --to',
   })
 }
 
