@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { run } from '../src/index.ts'
@@ -94,6 +94,7 @@ describe('crypt rotate', () => {
       'wal_005/000000010000000000000013.zst',
     ])
     expect((await waltz(withOld, 'crypt', 'check')).code).toBe(23)
+    expect(existsSync(join(root, 'waltz/rotate.json'))).toBe(false)
     expect(readdirSync(join(root, 'wal_005'))).toEqual(['000000010000000000000013.zst'])
     for (const text of [OLD, NEW]) expect(io.out() + io.err()).not.toContain(text)
   })

@@ -208,6 +208,16 @@ describe('st copy with keys', () => {
     expect(local('again')).toBe(TEXT)
   })
 
+  it('refuses to rewrite a repository in place', async () => {
+    writeLocal('same.json', JSON.stringify({ WALG_FILE_PREFIX: root }))
+    const before = stored('wal_005/a.lz4')
+    for (const sides of [[], ['--to', 'same.json'], ['--from', 'same.json']]) {
+      const end = await waltz(SODIUM, 'st', 'copy', '--decrypt-source', ...sides)
+      expect([end.code, end.err.includes('the same storage')]).toEqual([2, true])
+    }
+    expect(stored('wal_005/a.lz4')).toBe(before)
+  })
+
   it('decrypts only, or encrypts only', async () => {
     expect((await waltz(SODIUM, 'st', 'copy', '--to', 'plain.json', '--decrypt-source')).code).toBe(0)
     expect((await waltz({ WALG_FILE_PREFIX: target }, 'st', 'get', 'wal_005/a.lz4', 'plain')).code).toBe(0)

@@ -51,8 +51,8 @@ describe.each(subjects.map((subject) => [subject.label, subject] as const))('%s'
     }
   })
 
-  // This engine does not tell how much it has consumed.
-  it.skipIf(codec === lzmaDefault).each(JUNK.map((junk) => [junk.length, junk[0], junk]))(
+  // The default engine of lzma does not tell: see lzma.test.ts.
+  it.each((codec === lzmaDefault ? [] : JUNK).map((junk) => [junk.length, junk[0], junk] as const))(
     'notices %d bytes of junk behind the end, beginning with %d',
     async (_, __, junk) => {
       const tail = Uint8Array.from(junk)

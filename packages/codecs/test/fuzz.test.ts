@@ -110,7 +110,10 @@ function mutated(object: Uint8Array, seed: number): { readonly how: string; read
   const below = numbersFrom(seed)
   const names = Object.keys(MUTATIONS)
   const how = Array.from({ length: below(4) === 0 ? 2 : 1 }, () => names[below(names.length)] ?? 'flip')
-  return { how: how.join(' and '), bytes: how.reduce((bytes, name) => MUTATIONS[name]?.(bytes, below) ?? bytes, Buffer.from(object)) }
+  return {
+    how: how.join(' and '),
+    bytes: how.reduce<Buffer>((bytes, name) => MUTATIONS[name]?.(bytes, below) ?? bytes, Buffer.from(object)),
+  }
 }
 
 /** Formats that carry a checksum allow the same files one after the other, and an lzop file any of its blocks; here each has one. */

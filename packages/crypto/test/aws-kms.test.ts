@@ -1,13 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
-import {
-  awsFailure as failure,
-  createAwsKmsFake,
-  startHttpFake,
-  type AwsKmsFake,
-  type HttpAnswer,
-  type HttpFake,
-} from '@waltz/testkit'
+import { awsFailure as failure, createAwsKmsFake, startHttpFake, type AwsKmsFake, type HttpAnswer, type HttpFake } from '@waltz/testkit'
 import { awsKeyService, awsKms, type AwsKeyServiceOptions, type KeyService } from '../src/aws-kms.ts'
 import { EDGES, collect, expectSame, faultOf, inChunks, noise, once, rejection, small, thrown } from './support.ts'
 

@@ -99,10 +99,13 @@ async function putWal(kit: BackupKit, row: CodecRow): Promise<void> {
   }
 }
 
+/** Fetched as PostgreSQL has it done, with all checks. */
 async function fetched(kit: BackupKit, name: string): Promise<Uint8Array> {
-  await using opened = await (await kit.openWal()).fetch(name)
-  return await readAll(opened.source, 2 ** 26)
+  const destination = work.join(`fetched-${(fetches += 1)}`)
+  await (await kit.openWal()).fetchToFile({ name, destination, unique: '00' })
+  return readFileSync(destination)
 }
+let fetches = 0
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   const error: unknown = await work.then(

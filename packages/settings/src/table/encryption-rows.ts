@@ -29,7 +29,6 @@ export const encryptionRows = {
     kind: 'text',
     area: 'encryption',
     availability: 'now',
-    secret: true,
     summary: "Key in the user's GnuPG key ring, asked for with the program gpg.",
   },
   envelopePgpKey: {
