@@ -16,6 +16,9 @@ const globalSetup = fileURLToPath(new URL('tools/testkit/src/servers/shared-setu
 
 /** Stores behind a network that fails: they wait most of the time, many cases of a file at once. */
 const faults = ['packages/storage*/test/**/network-faults.test.ts']
+/** The same with the second engines, which few people choose: left to the soak. */
+const secondEngines = ['packages/storage-*/test/**/{google-cloud,pkgcloud}/network-faults.test.ts']
+const soaking = (process.env['WALTZ_SOAK'] ?? '') !== ''
 
 /** Tests against storage servers that do not look at the clock, and wait a lot. */
 const storage = [
@@ -59,7 +62,7 @@ const projects: TestProjectConfiguration[] = [
   named('storage', storage, { ...atOnce(3, 2), ...patient }),
   named('integration', inFolder('integration/'), { ...atOnce(2, 3), ...patient, exclude: [...storage, ...faults, ...alone] }),
   named('alone', alone, { ...oneByOne, ...patient }),
-  named('faults', faults, { ...oneByOne, maxConcurrency: 10, hookTimeout: 180_000 }),
+  named('faults', faults, { ...oneByOne, exclude: soaking ? [] : secondEngines, maxConcurrency: 10, hookTimeout: 180_000 }),
   named('drill', inFolder('drill/'), { ...oneByOne, testTimeout: 300_000, hookTimeout: 300_000 }),
 ]
 

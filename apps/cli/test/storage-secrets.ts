@@ -69,6 +69,9 @@ export const COMMANDS: readonly (readonly string[])[] = [
   ['storage', 'probe', '--json'],
 ]
 
+/** Where nothing is reached, others say the same. */
+export const FEW_COMMANDS: readonly (readonly string[])[] = COMMANDS.filter(([first, second]) => first !== 'wal-fetch' && second !== 'ls')
+
 /** A probe of a server that answers takes its time; the check of writing asks for the same rights. */
 export const QUICK_COMMANDS: readonly (readonly string[])[] = [...COMMANDS.slice(0, -1), ['st', 'check', 'write']]
 

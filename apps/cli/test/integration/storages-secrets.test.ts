@@ -18,6 +18,7 @@ import {
   NOBODY,
   ownFile,
   planted,
+  FEW_COMMANDS,
   printedBy,
   QUICK_COMMANDS,
   secretsOf,
@@ -53,13 +54,13 @@ describe('secret settings of storages', () => {
 
 describe('secrets in settings of a storage that cannot be reached', () => {
   it.each(nobody)('$name', async (one) => {
-    const text = await printedBy(one)
+    const text = await printedBy(one, FEW_COMMANDS)
     expect(text).toMatch(/ERROR/)
     expectNone(text, secretsOf(one))
   })
 
   it.each(strange)('$name', async (one) => {
-    const text = await printedBy(one)
+    const text = await printedBy(one, FEW_COMMANDS)
     expect(text).toMatch(/ERROR/)
     expectNone(text, secretsOf(one))
   })

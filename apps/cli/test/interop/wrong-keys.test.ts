@@ -43,7 +43,14 @@ const READERS: readonly (readonly [string, string, string, Readonly<Record<strin
   ],
   ['libsodium-none', 'base_000000010000000000000013', 'no key', {}, 'CODEC_', 24],
   ['pgp-path', 'base_000000010000000000000017', 'no key', {}, 'OBJECT_ENCRYPTED', 2],
-  ['pgp-path', 'base_000000010000000000000017', 'the public key', { WALG_PGP_KEY_PATH: key('rsa.pub.asc') }, 'CRYPTO_PRIVATE_KEY_MISSING', 2],
+  [
+    'pgp-path',
+    'base_000000010000000000000017',
+    'the public key',
+    { WALG_PGP_KEY_PATH: key('rsa.pub.asc') },
+    'CRYPTO_PRIVATE_KEY_MISSING',
+    2,
+  ],
 ]
 
 describe.skipIf(ciphers === undefined)('a repository that WAL-G encrypted, read', () => {
