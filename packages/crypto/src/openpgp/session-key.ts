@@ -66,6 +66,7 @@ async function chooseCipher({ library, block, now }: OpenKeys): Promise<CfbCiphe
   const { aes128, aes256 } = library.enums.symmetric
   const lists = await Promise.all(
     block.keys.map(async (key) => {
+      // Without a valid user nothing states preferences; whether such a key can encrypt at all was asked before.
       const user = await key.getPrimaryUser(now()).catch(() => undefined)
       return user?.selfCertification.preferredSymmetricAlgorithms ?? []
     }),

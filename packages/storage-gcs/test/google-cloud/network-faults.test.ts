@@ -1,30 +1,6 @@
-import { startGcsFake } from '@waltz/testkit'
-import { testNetworkFaults } from '@waltz/testkit/network-faults'
 import { googleCloudForm } from '../support/facts.ts'
-import { gcsStore } from '../support/store.ts'
+import { testGcsFaults } from '../support/network-faults.ts'
 
-const options = { engine: 'google-cloud', chunkBytes: googleCloudForm.partBytes } as const
-
-testNetworkFaults({
-  title: 'GCS store on a bad day',
-  missing: undefined,
-  forms: [googleCloudForm],
-  async open() {
-    const fake = await startGcsFake()
-    const direct = gcsStore(fake, { ...options, keepVersions: true })
-    return {
-      target: { host: '127.0.0.1', port: fake.port },
-      fixture: (network) => ({
-        direct,
-        open: async (limits) => gcsStore({ endpoint: `http://127.0.0.1:${network.port}` }, { ...options, ...limits }),
-        openUnresolvable: async (limits) => gcsStore({ endpoint: 'http://storage.invalid' }, { ...options, ...limits }),
-        leftovers: async (prefix) =>
-          fake.uploads.open(prefix) + (await Array.fromAsync(direct.maintenance.unfinishedUploads(prefix))).length,
-      }),
-      async close() {
-        await direct[Symbol.asyncDispose]()
-        await fake.stop()
-      },
-    }
-  },
-})
+testGcsFaults('GCS store on a bad day', [
+  { ...googleCloudForm, options: { engine: 'google-cloud', chunkBytes: googleCloudForm.partBytes } },
+])
