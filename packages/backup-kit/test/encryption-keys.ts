@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { KeyServices } from '@waltz/testkit'
+import type { KitSurroundings } from '../src/surroundings.ts'
 
 /** Settings by their names. */
 export type Values = Readonly<Record<string, string>>
@@ -23,4 +24,9 @@ export function cipherSettings(services: KeyServices): Readonly<Record<CipherNam
     'aws-kms': services.awsSettings(),
     'yandex-kms': services.yandexSettings(),
   }
+}
+
+/** Where a kit of these tests runs. */
+export function surroundingsIn(temporaryFolder: string, more: Partial<KitSurroundings> = {}): KitSurroundings {
+  return { now: () => new Date(), hostname: 'db1', user: 'postgres', processId: process.pid, cores: 2, temporaryFolder, ...more }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readAll, sourceOf } from '@waltz/bytes'
@@ -8,7 +8,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { kitSettings } from '../src/backup-kit.ts'
 import { openCipher } from '../src/encryption/open-cipher.ts'
 import { openFormat } from '../src/open-format.ts'
-import type { KitEvent, KitSurroundings } from '../src/surroundings.ts'
+import type { KitEvent } from '../src/surroundings.ts'
+import { armoredKey, surroundingsIn, type Values } from './encryption-keys.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kit-encryption-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -16,20 +17,9 @@ const file = (name: string, text: string): string => {
   writeFileSync(join(folder, name), text)
   return join(folder, name)
 }
-const keys = new URL('../../crypto/test/fixtures/openpgp/keys/', import.meta.url)
-const key = (name: string): string => readFileSync(new URL(name, keys), 'utf8')
 
 const events: KitEvent[] = []
-const surroundings: KitSurroundings = {
-  now: () => new Date('2026-11-21T00:00:00Z'),
-  hostname: 'host',
-  user: 'postgres',
-  processId: 1,
-  cores: 2,
-  temporaryFolder: folder,
-  observe: (event) => void events.push(event),
-}
-type Values = Readonly<Record<string, string>>
+const surroundings = surroundingsIn(folder, { observe: (event) => void events.push(event) })
 const BASE = { WALG_FILE_PREFIX: '/nowhere' }
 const open = async (values: Values): Promise<Cipher | undefined> => await openCipher(kitSettings({ ...BASE, ...values }), surroundings)
 const faultOf = async (act: () => Promise<unknown>): Promise<Fault> => {
@@ -89,16 +79,20 @@ describe('a key of libsodium', () => {
 
 describe('a key of OpenPGP', () => {
   it('is taken from the setting, with written line feeds, or from a file; the public half writes', async () => {
-    const written = { WALG_PGP_KEY: key('ecc.pub.asc').replaceAll('\n', '\\n') }
-    expect(await through(written, { WALG_PGP_KEY_PATH: file('ecc', key('ecc.sec.asc')) })).toMatch(/^WAL/)
+    const written = { WALG_PGP_KEY: armoredKey('ecc.pub.asc').replaceAll('\n', '\\n') }
+    expect(await through(written, { WALG_PGP_KEY_PATH: file('ecc', armoredKey('ecc.sec.asc')) })).toMatch(/^WAL/)
   })
 
   it.each<[string, Values, string]>([
     ['that is none', { WALG_PGP_KEY: 'planted text' }, 'CRYPTO_KEY_INVALID'],
     ['in a file that is absent', { WALG_PGP_KEY_PATH: '/absent/key.asc' }, 'STORAGE_FILE_UNUSABLE'],
-    ['whose passphrase is wrong', { WALG_PGP_KEY: key('locked.sec.asc'), WALG_PGP_KEY_PASSPHRASE: 'planted' }, 'CRYPTO_PASSPHRASE_WRONG'],
+    [
+      'whose passphrase is wrong',
+      { WALG_PGP_KEY: armoredKey('locked.sec.asc'), WALG_PGP_KEY_PASSPHRASE: 'planted' },
+      'CRYPTO_PASSPHRASE_WRONG',
+    ],
     ['of which only the passphrase is set', { WALG_PGP_KEY_PASSPHRASE: 'planted' }, 'ENCRYPTION_KEY_ABSENT'],
-    ['beside one of GnuPG', { WALG_PGP_KEY: key('ecc.pub.asc'), WALG_GPG_KEY_ID: 'ABCD1234' }, 'ENCRYPTION_KEYS_SEVERAL'],
+    ['beside one of GnuPG', { WALG_PGP_KEY: armoredKey('ecc.pub.asc'), WALG_GPG_KEY_ID: 'ABCD1234' }, 'ENCRYPTION_KEYS_SEVERAL'],
   ])('%s is fatal', async (_, values, code) => {
     const fault = await faultOf(() => open(values))
     expect([fault.kind, fault.code]).toEqual(['invalid', code])
@@ -106,7 +100,7 @@ describe('a key of OpenPGP', () => {
   })
 
   it('that is public only cannot read, and says so', async () => {
-    const cipher = await open({ WALG_PGP_KEY: key('ecc.pub.asc') })
+    const cipher = await open({ WALG_PGP_KEY: armoredKey('ecc.pub.asc') })
     expect(cipher?.canDecrypt).toBe(false)
   })
 })
@@ -162,17 +156,17 @@ describe('two schemes at once', () => {
 describe('previous keys', () => {
   const old = { WALG_LIBSODIUM_KEY: 'an older key of libsodium, still long enough' }
   const now = {
-    WALG_PGP_KEY: key('ecc.sec.asc'),
+    WALG_PGP_KEY: armoredKey('ecc.sec.asc'),
     WALTZ_CRYPTO_PREVIOUS_KEYS: JSON.stringify([
-      { scheme: 'openpgp', WALG_PGP_KEY: key('rsa.sec.asc') },
+      { scheme: 'openpgp', WALG_PGP_KEY: armoredKey('rsa.sec.asc') },
       { scheme: 'libsodium', ...old },
     ]),
   }
 
   it('open what was written with them, and nothing new is written with them', async () => {
     expect(await through(old, now)).toMatch(/^WAL/)
-    expect(await through({ WALG_PGP_KEY: key('rsa.pub.asc') }, now)).toMatch(/^WAL/)
-    expect(await through(now, { WALG_PGP_KEY: key('ecc.sec.asc') })).toMatch(/^WAL/)
+    expect(await through({ WALG_PGP_KEY: armoredKey('rsa.pub.asc') }, now)).toMatch(/^WAL/)
+    expect(await through(now, { WALG_PGP_KEY: armoredKey('ecc.sec.asc') })).toMatch(/^WAL/)
     expect((await faultOf(() => through(now, old))).code).toBe('CRYPTO_NO_KEY_FITS')
   })
 
@@ -195,7 +189,7 @@ describe('previous keys', () => {
     ['a value that is no text', JSON.stringify([{ scheme: 'libsodium', WALG_LIBSODIUM_KEY: 5 }])],
     ['previous keys of its own', JSON.stringify([{ scheme: 'libsodium', WALG_LIBSODIUM_KEY: SODIUM, WALTZ_CRYPTO_PREVIOUS_KEYS: '[]' }])],
   ])('with %s are fatal', async (_, text) => {
-    const fault = await faultOf(() => open({ WALG_PGP_KEY: key('ecc.pub.asc'), WALTZ_CRYPTO_PREVIOUS_KEYS: text }))
+    const fault = await faultOf(() => open({ WALG_PGP_KEY: armoredKey('ecc.pub.asc'), WALTZ_CRYPTO_PREVIOUS_KEYS: text }))
     expect([fault.kind, fault.code]).toEqual(['invalid', 'ENCRYPTION_PREVIOUS_KEYS_INVALID'])
     expect(`${fault.message} ${fault.hint}`).not.toMatch(/planted/)
   })

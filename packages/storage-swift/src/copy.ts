@@ -1,12 +1,12 @@
 import { throwIfAborted } from '@waltz/errors'
-import { checkKey, copyUnsupportedFault, type CallOptions } from '@waltz/storage'
+import { checkKey, copyUnsupportedFault, unreachableFault, type CallOptions } from '@waltz/storage'
 import { pathOf } from './client.ts'
 import { deletePlain } from './delete.ts'
 import { inLanes } from './lanes.ts'
 import { readManifest, type Segment } from './manifest.ts'
 import { isMd5 } from './span-check.ts'
-import { missingFault, type Place } from './place.ts'
-import { findFacts } from './read.ts'
+import { checkContainer, type Place } from './place.ts'
+import { expectFacts } from './read.ts'
 import { segmentName, uploadId } from './segment-names.ts'
 import { createSegmentContainer, putManifest } from './segments.ts'
 
@@ -19,8 +19,7 @@ export async function copyObject(place: Place, from: string, to: string, options
   throwIfAborted(signal)
   checkKey(from)
   checkKey(to)
-  const facts = await findFacts(place, from, signal)
-  if (facts === undefined) throw await missingFault(place, { key: from, doing: `copy of ${from}`, signal })
+  const facts = await expectFacts(place, from, { doing: `copy of ${from}`, signal })
   if (facts.large === undefined) {
     await copyOne(place, { from: [place.container, from], to: [place.container, to] }, signal)
     return
@@ -49,7 +48,12 @@ async function copyOne(place: Place, { from, to }: { readonly from: At; readonly
     signal,
     patience: COPY_PATIENCE,
   })
-  if (answer.status === 404) throw await missingFault(place, { key: from[1], doing: `copy of ${from[1]}`, text: answer.text, signal })
+  if (answer.status !== 404) return
+  await checkContainer(place, `copy of ${from[1]}`, signal)
+  throw unreachableFault(
+    { doing: `copy of ${from[1]}`, location: place.location, answer: '404' },
+    'it was replaced or removed while it was copied',
+  )
 }
 
 async function copySegments(

@@ -1,4 +1,4 @@
-import { bucketMissingFault, notFoundFault, type ByteBudget, type RetryPolicy } from '@waltz/storage'
+import { bucketMissingFault, type ByteBudget, type RetryPolicy } from '@waltz/storage'
 import type { BlockPool } from '@waltz/bytes'
 import { pathOf, type SwiftClient } from './client.ts'
 import type { SwiftStoreOptions } from './options.ts'
@@ -37,16 +37,6 @@ export async function checkContainer(place: Place, doing: string, signal: AbortS
     signal,
   })
   if (status === 404) throw bucketMissingFault({ doing, location: place.location, answer: '404' }, 'container')
-}
-
-/** The fault for a 404 to a request for an object: not-found, once the container has answered. `text` is the answer, where it tells. */
-export async function missingFault(
-  place: Place,
-  asked: { readonly key: string; readonly doing: string; readonly text?: string; readonly signal: AbortSignal | undefined },
-): Promise<Error> {
-  // radosgw says which of the two is missing, except to a HEAD.
-  if (!/NoSuchKey/.test(asked.text ?? '')) await checkContainer(place, asked.doing, asked.signal)
-  return notFoundFault(asked.key, place.location)
 }
 
 /** Headers of a request that reads. */

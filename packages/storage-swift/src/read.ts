@@ -4,6 +4,7 @@ import {
   checkRange,
   checksumFault,
   createObjectBody,
+  notFoundFault,
   serverFailedFault,
   unreachableFault,
   type CallOptions,
@@ -16,7 +17,7 @@ import { connectionFault, cutFault, header } from './errors.ts'
 import { dropAnswer, readAnswer, type OpenAnswer } from './exchange.ts'
 import { readManifest } from './manifest.ts'
 import { factsOf, type ObjectFacts } from './object-info.ts'
-import { missingFault, readHeaders, type Place } from './place.ts'
+import { checkContainer, readHeaders, type Place } from './place.ts'
 import { createSpanCheck, isMd5, type KnownSpan } from './span-check.ts'
 
 /** Size of the chunks of a body. */
@@ -24,9 +25,31 @@ export const READ_BLOCK_BYTES = 262_144
 
 /** `ObjectStore.head`. */
 export async function headObject(place: Place, key: string, options: CallOptions | undefined): Promise<ObjectInfo> {
-  const facts = await findFacts(place, key, options?.signal)
-  if (facts === undefined) throw await missingFault(place, { key, doing: `look at ${key}`, signal: options?.signal })
-  return facts.info
+  return (await expectFacts(place, key, { doing: `look at ${key}`, signal: options?.signal })).info
+}
+
+interface Asked {
+  readonly doing: string
+  readonly signal: AbortSignal | undefined
+}
+
+/** What is known of an object that must be there. @throws Fault `not-found` as `lookAgain` does. */
+export async function expectFacts(place: Place, key: string, asked: Asked): Promise<ObjectFacts> {
+  return (await findFacts(place, key, asked.signal)) ?? (await lookAgain(place, key, asked))
+}
+
+/**
+ * What is known of an object for which the server has just said 404. A second 404 counts, once the container has answered: Swift's object
+ * server lists an object's folder and then opens the file it saw there, so that it misses an object which is replaced in that moment
+ * (swift/obj/diskfile.py, `DiskFile.open`).
+ *
+ * @throws Fault `not-found` when the object is missing; STORAGE_BUCKET_MISSING when the container is.
+ */
+export async function lookAgain(place: Place, key: string, { doing, signal }: Asked): Promise<ObjectFacts> {
+  await checkContainer(place, doing, signal)
+  const facts = await findFacts(place, key, signal)
+  if (facts === undefined) throw notFoundFault(key, place.location)
+  return facts
 }
 
 /** What is known of an object; undefined for a 404, whatever it means. */
@@ -44,6 +67,9 @@ export async function findFacts(place: Place, key: string, signal: AbortSignal |
   return answer.status === 404 ? undefined : factsOf(key, answer, Number(header(answer, 'content-length') ?? 0))
 }
 
+/** Requests for an object that is there by a HEAD and not there by a GET. */
+const LOOKS = 4
+
 /** `ObjectStore.get`. */
 export async function getObject(place: Place, key: string, options: GetOptions | undefined): Promise<ObjectBody> {
   const signal = options?.signal
@@ -51,8 +77,26 @@ export async function getObject(place: Place, key: string, options: GetOptions |
   checkKey(key)
   const { start, end } = checkRange(options?.range)
   if (end === start) return emptyBody(await headObject(place, key, options))
+  for (let look = 1; look <= LOOKS; look += 1) {
+    const answer = await requestBody(place, key, { start, end, signal })
+    if (answer.status !== 404) return await bodyOf(place, key, { answer, start, signal })
+    const { text } = await readAnswer(answer)
+    // radosgw says which of the two is missing.
+    if (/NoSuchKey/.test(text)) throw notFoundFault(key, place.location)
+    await lookAgain(place, key, { doing: `read ${key}`, signal })
+  }
+  throw unreachableFault({ doing: `read ${key}`, location: place.location }, 'it was replaced while it was opened')
+}
+
+interface Wanted {
+  readonly start: number
+  readonly end: number | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+async function requestBody(place: Place, key: string, { start, end, signal }: Wanted): Promise<OpenAnswer> {
   const ranged = start > 0 || end !== undefined
-  const answer = await place.client.open({
+  return await place.client.open({
     method: 'GET',
     path: pathOf(place.container, key),
     headers: { ...readHeaders(place), ...(ranged ? { range: `bytes=${start}-${end === undefined ? '' : end - 1}` } : {}) },
@@ -60,16 +104,16 @@ export async function getObject(place: Place, key: string, options: GetOptions |
     doing: `read ${key}`,
     signal,
   })
-  if (answer.status === 404) {
-    const { text } = await readAnswer(answer)
-    throw await missingFault(place, { key, doing: `read ${key}`, text, signal })
-  }
+}
+
+async function bodyOf(place: Place, key: string, opened: Opened): Promise<ObjectBody> {
+  const { answer, signal } = opened
   if (answer.status === 416) {
     await readAnswer(answer)
-    return emptyBody(await headObject(place, key, options))
+    return emptyBody(await headObject(place, key, signal === undefined ? undefined : { signal }))
   }
   try {
-    return await openBody(place, key, { answer, start, signal })
+    return await openBody(place, key, opened)
   } catch (error) {
     dropAnswer(answer)
     throw error

@@ -7,8 +7,8 @@ import { s3Environment, sharedServer, startKeyServices, temporaryFolder, type Ke
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { madeName, makeRepository, makeTar } from '../../../pg-physical-backup/test/made-backup.ts'
 import { makeWal, nameOf } from '../../../wal-archive/test/support/segments.ts'
-import { kitSettings, openBackupKit, type BackupKit, type KitSurroundings } from '../../src/index.ts'
-import { cipherNames, cipherSettings, type Values } from '../encryption-keys.ts'
+import { kitSettings, openBackupKit, type BackupKit } from '../../src/index.ts'
+import { cipherNames, cipherSettings, surroundingsIn, type Values } from '../encryption-keys.ts'
 
 /** Codecs by their setting, with the extension of what they write; those with a program are read only, and the program writes. */
 const CODECS = [
@@ -34,14 +34,7 @@ let services: KeyServices
 let keys: ReturnType<typeof cipherSettings>
 let made: ObjectStore
 const keysOfMade: string[] = []
-const surroundings: KitSurroundings = {
-  now: () => new Date(),
-  hostname: 'db1',
-  user: 'postgres',
-  processId: process.pid,
-  cores: 2,
-  temporaryFolder: work.path,
-}
+const surroundings = surroundingsIn(work.path)
 
 beforeAll(async () => {
   services = await startKeyServices()

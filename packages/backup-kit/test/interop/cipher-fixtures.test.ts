@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { fixturePath, startKeyServices, temporaryFolder, type KeyServices } from '@waltz/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectedLines, treeLines } from '../../../pg-physical-backup/test/restore-support.ts'
-import { kitSettings, openBackupKit, type BackupKit, type KitSurroundings } from '../../src/index.ts'
-import type { Values } from '../encryption-keys.ts'
+import { kitSettings, openBackupKit, type BackupKit } from '../../src/index.ts'
+import { surroundingsIn, type Values } from '../encryption-keys.ts'
 
 /** Repositories that WAL-G encrypted, with the scheme that each is in. */
 const REPOSITORIES = [
@@ -39,14 +39,7 @@ afterAll(async () => {
   await work.dispose()
 })
 
-const surroundings: KitSurroundings = {
-  now: () => new Date(),
-  hostname: 'db1',
-  user: 'postgres',
-  processId: process.pid,
-  cores: 2,
-  temporaryFolder: work.path,
-}
+const surroundings = surroundingsIn(work.path)
 
 /** As the fixture says, with the local services in the place of those in a cloud. */
 function settingsOf(folder: string, { walg, read_settings: reading = walg.settings }: Expected): Values {
