@@ -1,3 +1,4 @@
+import { readAll, sourceOf } from '@waltz/bytes'
 import type { SealedFormat } from '@waltz/repository'
 import { parseSettings, settingsTable, type Settings, type SettingSources } from '@waltz/settings'
 import type { ObjectStore } from '@waltz/storage'
@@ -7,13 +8,19 @@ import type { RotateEncryptionOptions, RotatedEncryption } from './encryption/ro
 import type { KitBackups } from './kit-backups.ts'
 import { openOneStorage } from './kit-of-one.ts'
 import type { KitStorage, KitStorages, StoragesOptions } from './kit-storage.ts'
-import { openFormat } from './open-format.ts'
-import type { WalArchiveChoices } from './open-wal-archive.ts'
 import { pushWithParts, type PushBackupOptions, type StoredPushedBackup } from './push.ts'
-import { planRestoreWithParts, restoreWithParts, type RestoreBackupOptions, type RestorePlan, type RestoredBackup } from './restore.ts'
-import { createStorageContext } from './storage-context.ts'
+import {
+  planRestoreWithParts,
+  restoreWithParts,
+  type RestoreBackupOptions,
+  type RestoredBackup,
+  type RestoreParts,
+  type RestorePlan,
+} from './restore.ts'
+import { createStorageContext, type StorageContext } from './storage-context.ts'
 import { createStorageEvents, type StorageEvents } from './storage-events.ts'
 import type { KitSurroundings } from './surroundings.ts'
+import type { WalArchiveChoices } from './wal-archive-from-settings.ts'
 
 /** A repository with all that can be done to it: what other programs import. The command line is one of its users. */
 export interface BackupKit extends AsyncDisposable {
@@ -65,17 +72,25 @@ export interface KitOptions {
  */
 export async function openBackupKit(settings: Settings, surroundings: KitSurroundings, options: KitOptions = {}): Promise<BackupKit> {
   const events = createStorageEvents(surroundings.observe)
-  const storages = await openStorages(settings, surroundings, { events, targetStorage: options.targetStorage ?? settings.targetStorage })
+  const context = createStorageContext(settings, surroundings, events.report)
+  const storages = await openStorages(settings, context, options.targetStorage ?? settings.targetStorage)
   const { store, backups } = storages
+  const partsOfRestore = async ({ selector, signal }: RestoreBackupOptions): Promise<RestoreParts> => ({
+    settings,
+    surroundings,
+    format: await context.format.open(),
+    source: await storages.sourceOfRestore(selector, signal),
+  })
   return {
     store,
     backups,
     storages: (wish) => storages.list(wish),
     openWal: (choices = {}) => storages.openWal(choices),
-    openFormat: () => openFormat(settings, surroundings),
+    openFormat: () => context.format.open(),
     async pushBackup(wish) {
       using _ = listening(events, wish.observe)
-      const format = await openFormat(settings, surroundings)
+      const format = await context.format.open()
+      await proveSealing(format)
       const place = await storages.placeForBackup(wish)
       try {
         const parts = { settings, surroundings, store: place.store, format, archive: place.archive }
@@ -84,10 +99,8 @@ export async function openBackupKit(settings: Settings, surroundings: KitSurroun
         throw await place.explain(error)
       }
     },
-    planRestore: async (wish) =>
-      planRestoreWithParts({ settings, surroundings, source: await storages.sourceOfRestore(wish.selector, wish.signal) }, wish),
-    restoreBackup: async (wish) =>
-      restoreWithParts({ settings, surroundings, source: await storages.sourceOfRestore(wish.selector, wish.signal) }, wish),
+    planRestore: async (wish) => planRestoreWithParts(await partsOfRestore(wish), wish),
+    restoreBackup: async (wish) => restoreWithParts(await partsOfRestore(wish), wish),
     checkEncryption: async (wish = {}) => {
       const { checkEncryption } = await import('./encryption/check-encryption.ts')
       return await checkEncryption({ settings, surroundings, store: await storeOf(storages, wish.storage) }, wish)
@@ -96,8 +109,19 @@ export async function openBackupKit(settings: Settings, surroundings: KitSurroun
       const { rotateEncryption } = await import('./encryption/rotate-encryption.ts')
       return await rotateEncryption({ settings, surroundings, store: await storeOf(storages, wish.storage) }, wish)
     },
-    [Symbol.asyncDispose]: () => storages[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await storages[Symbol.asyncDispose]()
+      await context.format[Symbol.asyncDispose]()
+    },
   }
+}
+
+/** A wrapped data key and the frame around it. */
+const MAX_BYTES_OF_NOTHING = 65_536
+
+/** Encrypts nothing: a key that nothing can be encrypted with is found before anything is read. */
+async function proveSealing(format: SealedFormat): Promise<void> {
+  await readAll(format.seal(sourceOf(''), { compress: false }), MAX_BYTES_OF_NOTHING)
 }
 
 async function storeOf(storages: KitStorages, name: string | undefined): Promise<ObjectStore> {
@@ -106,12 +130,7 @@ async function storeOf(storages: KitStorages, name: string | undefined): Promise
   return found?.store ?? storages.store
 }
 
-async function openStorages(
-  settings: Settings,
-  surroundings: KitSurroundings,
-  { events, targetStorage }: { readonly events: StorageEvents; readonly targetStorage: string | undefined },
-): Promise<KitStorages> {
-  const context = createStorageContext(settings, surroundings, events.report)
+async function openStorages(settings: Settings, context: StorageContext, targetStorage: string | undefined): Promise<KitStorages> {
   if (settings.failoverStorages === undefined || settings.failoverStorages.trim() === '{}')
     return await openOneStorage(settings, context, targetStorage)
   const { openSeveralStorages } = await import('./failover/open-several.ts')

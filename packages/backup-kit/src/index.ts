@@ -4,7 +4,7 @@
  */
 export { kitSettings, openBackupKit, type BackupKit, type KitOptions } from './backup-kit.ts'
 export type { KitEvent, KitSurroundings } from './surroundings.ts'
-export { openFormat } from './open-format.ts'
+export { openFormat, type OpenedFormat } from './open-format.ts'
 export type { CheckEncryptionOptions, EncryptionCheck, EncryptionFinding, EncryptionRow } from './encryption/check-encryption.ts'
 export type { RotatedEncryption, RotateEncryptionOptions } from './encryption/rotate-encryption.ts'
 export { openStore } from './open-store.ts'
@@ -13,7 +13,7 @@ export { createStorageContext, type StorageContext, type StorageEvent } from './
 export type { StorageOpening } from './network-settings.ts'
 export type { BackupReadOptions, KitBackups, StoredBackup } from './kit-backups.ts'
 export type { KitStorage, StoragesOptions } from './kit-storage.ts'
-export { openWalArchive, type WalArchiveChoices, type WalArchiveParts } from './open-wal-archive.ts'
+export { walArchiveFromSettings, type WalArchiveChoices, type WalArchiveParts } from './wal-archive-from-settings.ts'
 export type { PushBackupOptions, StoredPushedBackup } from './push.ts'
 export type { RestoreBackupOptions, RestoredBackup, RestorePlan } from './restore.ts'
 /** What a program that embeds the kit names: it need not depend on the packages below. */

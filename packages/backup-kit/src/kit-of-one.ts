@@ -5,7 +5,7 @@ import { backupsOfOne } from './kit-backups.ts'
 import type { KitStorage, KitStorages, StoragesOptions } from './kit-storage.ts'
 import { openBackend, type Backend } from './open-backend.ts'
 import { FIRST_STORAGE } from './open-store.ts'
-import { openWalArchive } from './open-wal-archive.ts'
+import { walArchiveFromSettings } from './wal-archive-from-settings.ts'
 import type { StorageContext } from './storage-context.ts'
 import { impatientView, maintenanceView, repositoryView } from './storage-views.ts'
 
@@ -25,8 +25,9 @@ export async function openOneStorage(
   const backend = await openBackend({ settings, context, name: FIRST_STORAGE })
   const storage = kitStorage(backend, settings, context)
   const { store } = storage
-  const archive = (choices: Parameters<KitStorages['openWal']>[0]): ReturnType<KitStorages['openWal']> =>
-    openWalArchive({ settings, surroundings: context.surroundings, store }, choices)
+  const { surroundings, format } = context
+  const archive: KitStorages['openWal'] = async (choices) =>
+    walArchiveFromSettings({ settings, surroundings, store, format: await format.open() }, choices)
   return {
     store,
     backups: backupsOfOne(store, FIRST_STORAGE),

@@ -3,7 +3,7 @@ import type { CallOptions, ObjectStore, StoreMaintenance } from '@waltz/storage'
 import type { WalArchive } from '@waltz/wal-archive'
 import type { KitBackups } from './kit-backups.ts'
 import type { Backend } from './open-backend.ts'
-import type { WalArchiveChoices } from './open-wal-archive.ts'
+import type { WalArchiveChoices } from './wal-archive-from-settings.ts'
 import type { RestoreSource } from './restore.ts'
 import type { BackupSelector } from '@waltz/repository'
 

@@ -16,12 +16,15 @@ const MOST_BLOCKS = 4
 const LARGE_BLOCK_BYTES = 1_048_576
 const FEWEST_LARGE_BLOCKS = 3
 
+/** The form of stored objects. Disposing of it forgets its keys: it can neither seal nor open afterwards. */
+export type OpenedFormat = SealedFormat & Disposable
+
 /**
  * The form of stored objects that the settings ask for. Loads the one codec that new objects are written with; others
  * are loaded when an object needs them.
  * @throws Fault `invalid` or `unsupported` when the codec or its level is not available here, and for keys that cannot work.
  */
-export async function openFormat(settings: Settings, surroundings: KitSurroundings): Promise<SealedFormat> {
+export async function openFormat(settings: Settings, surroundings: KitSurroundings): Promise<OpenedFormat> {
   const registry = createCodecRegistry()
   const level = settings.compressionLevel ?? (settings.zstdLevel === undefined ? undefined : zstdLevelFromWord(settings.zstdLevel))
   const lanes = laneCount(settings.uploadDiskConcurrency, surroundings.cores)
@@ -30,7 +33,8 @@ export async function openFormat(settings: Settings, surroundings: KitSurroundin
     ...(level === undefined ? {} : { level }),
     ...(settings.zstdLong === undefined ? {} : { longWindowLog: settings.zstdLong }),
   })
-  return createSealedFormat({ codec, registry, cipher: await cipherOf(settings, surroundings) })
+  const cipher = await cipherOf(settings, surroundings)
+  return { ...createSealedFormat({ codec, registry, cipher }), [Symbol.dispose]: () => cipher?.[Symbol.dispose]() }
 }
 
 /** Most repositories have no key: then nothing of encryption is loaded. */

@@ -1,5 +1,5 @@
 import type { RecoveryWish, RestoreEvent, RestorePlan, RestoreRequest, RestoreResult } from '@waltz/pg-physical-backup'
-import type { BackupCatalog, BackupSelector, TablespaceSpec } from '@waltz/repository'
+import type { BackupCatalog, BackupSelector, SealedFormat, TablespaceSpec } from '@waltz/repository'
 import type { Settings } from '@waltz/settings'
 import type { ObjectStore } from '@waltz/storage'
 import { laneCount } from './lane-count.ts'
@@ -32,6 +32,7 @@ export interface RestoreParts {
   readonly settings: Settings
   readonly surroundings: KitSurroundings
   readonly source: RestoreSource
+  readonly format: SealedFormat
 }
 
 /** Where a backup is restored from. */
@@ -47,14 +48,14 @@ export interface RestoreSource {
 /** Plans a restore with the kit's parts. See `BackupKit.planRestore`. */
 export async function planRestoreWithParts(parts: RestoreParts, options: RestoreBackupOptions): Promise<RestorePlan> {
   const { planRestore } = await import('@waltz/pg-physical-backup')
-  return await planRestore(await requestFor(parts, options))
+  return await planRestore(requestFor(parts, options))
 }
 
 /** Restores a backup with the kit's parts. See `BackupKit.restoreBackup`. */
 export async function restoreWithParts(parts: RestoreParts, options: RestoreBackupOptions): Promise<RestoredBackup> {
   const { restoreBackup } = await import('@waltz/pg-physical-backup')
   const { settings, surroundings } = parts
-  return await restoreBackup(await requestFor(parts, options), {
+  return await restoreBackup(requestFor(parts, options), {
     lanes: laneCount(settings.downloadConcurrency, surroundings.cores),
     retries: settings.downloadFileRetries,
     sync: !settings.tarDisableFsync,
@@ -64,12 +65,11 @@ export async function restoreWithParts(parts: RestoreParts, options: RestoreBack
   })
 }
 
-async function requestFor({ settings, surroundings, source }: RestoreParts, options: RestoreBackupOptions): Promise<RestoreRequest> {
-  const { openFormat } = await import('./open-format.ts')
+function requestFor({ settings, surroundings, source, format }: RestoreParts, options: RestoreBackupOptions): RestoreRequest {
   return {
     store: source.store,
     catalog: source.catalog,
-    sealed: await openFormat(settings, surroundings),
+    sealed: format,
     destination: options.destination,
     selector: source.selector,
     restoreSpec: options.restoreSpec,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Settings } from '@waltz/settings'
 import { createByteBudget, createRateLimit, type ByteBudget, type RateLimit, type RetryEvent, type Sleep } from '@waltz/storage'
+import { createFormatSource, type FormatSource } from './format-source.ts'
 import type { KitSurroundings } from './surroundings.ts'
 
 /** What a storage tells while it works; none of it is a failure. */
@@ -19,6 +20,8 @@ export type StorageEvent =
 /** What all storages of one kit share. */
 export interface StorageContext {
   readonly surroundings: KitSurroundings
+  /** How objects are stored, in all storages alike. */
+  readonly format: FormatSource
   /** Bytes of uploads and read-ahead of all storages together. */
   readonly budget: ByteBudget
   /** Bytes per second of all storages together; undefined without a limit. */
@@ -36,6 +39,7 @@ export function createStorageContext(
   const bytesPerSecond = settings.networkRateLimit
   return {
     surroundings,
+    format: createFormatSource(settings, surroundings),
     budget: createByteBudget(settings.storageMaxBytesInFlight),
     rate: bytesPerSecond === undefined ? undefined : createRateLimit({ bytesPerSecond, now: surroundings.now, sleep }),
     sleep,

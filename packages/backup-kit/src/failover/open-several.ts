@@ -8,7 +8,7 @@ import { kitStorage, protectedPaths, tried } from '../kit-of-one.ts'
 import type { BackupPlace, KitStorage, KitStorages } from '../kit-storage.ts'
 import { openBackend } from '../open-backend.ts'
 import { FIRST_STORAGE } from '../open-store.ts'
-import { openWalArchive, type WalArchiveChoices } from '../open-wal-archive.ts'
+import { walArchiveFromSettings, type WalArchiveChoices } from '../wal-archive-from-settings.ts'
 import { randomHex } from '../random.ts'
 import type { StorageContext } from '../storage-context.ts'
 import { impatientView } from '../storage-views.ts'
@@ -116,7 +116,9 @@ function createPool(
 
 function openWal(several: Several, choices: WalArchiveChoices): WalArchive {
   const { settings, context, pool } = several
-  const open = (store: ObjectStore): Promise<WalArchive> => openWalArchive({ settings, surroundings: context.surroundings, store }, choices)
+  const { surroundings, format } = context
+  const open = async (store: ObjectStore): Promise<WalArchive> =>
+    walArchiveFromSettings({ settings, surroundings, store, format: await format.open() }, choices)
   let writing: Promise<WalArchive> | undefined
   return walOfAll({
     writing: () => (writing ??= writingArchive(several, open)),

@@ -15,7 +15,7 @@ import {
   type TemporaryFolder,
   type TestCluster,
 } from '@waltz/testkit'
-import { kitSettings, openFormat, openWalArchive, type PushedBackup } from '../../src/index.ts'
+import { kitSettings, openFormat, walArchiveFromSettings, type PushedBackup } from '../../src/index.ts'
 import { pushWithParts } from '../../src/push.ts'
 import type { KitSurroundings } from '../../src/surroundings.ts'
 
@@ -71,13 +71,14 @@ async function attempt(plan: FaultPlan, root = work.makeFolder(`r${(repositories
     cores: 2,
     temporaryFolder: work.path,
   }
+  using format = await openFormat(settings, surroundings)
   const outcome = await pushWithParts(
     {
       settings,
       surroundings,
       store: patient,
-      format: await openFormat(settings, surroundings),
-      archive: await openWalArchive({ settings, surroundings, store: patient }),
+      format,
+      archive: walArchiveFromSettings({ settings, surroundings, store: patient, format }),
     },
     { dataDirectory: cluster.dataDirectory },
   ).catch((error: unknown) => {

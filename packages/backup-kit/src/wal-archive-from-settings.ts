@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { abortedFault } from '@waltz/errors'
 import type { SystemIdentifier } from '@waltz/pg-structures'
+import type { SealedFormat } from '@waltz/repository'
 import type { Settings } from '@waltz/settings'
 import type { ObjectStore } from '@waltz/storage'
 import { createWalArchive, loadCrc32c, type WalArchive, type WalArchiveEvent } from '@waltz/wal-archive'
-import { openFormat } from './open-format.ts'
 import type { KitSurroundings } from './surroundings.ts'
 
 /** Uploaders that run in parallel store segments this far out of order, in milliseconds, without anything being wrong. */
@@ -21,23 +21,21 @@ export interface WalArchiveChoices {
   readonly observe?: (event: WalArchiveEvent) => void
 }
 
-/** What an archive is opened from. The store stays the caller's. */
+/** What an archive is made of. The store and the format stay the caller's. */
 export interface WalArchiveParts {
   readonly settings: Settings
   readonly surroundings: KitSurroundings
   readonly store: ObjectStore
+  readonly format: SealedFormat
 }
 
-/**
- * The WAL archive in a storage, as the settings want it. Loads the codec of the settings.
- * @throws Fault as `openFormat`.
- */
-export async function openWalArchive(parts: WalArchiveParts, choices: WalArchiveChoices = {}): Promise<WalArchive> {
-  const { settings, surroundings, store } = parts
+/** The WAL archive in a storage, as the settings want it. No I/O. */
+export function walArchiveFromSettings(parts: WalArchiveParts, choices: WalArchiveChoices = {}): WalArchive {
+  const { settings, surroundings, store, format } = parts
   const segmentBytes = settings.pgWalSize === undefined ? choices.segmentBytes : settings.pgWalSize * BYTES_PER_MIB
   return createWalArchive({
     store,
-    format: await openFormat(settings, surroundings),
+    format,
     whenStored: settings.preventWalOverwrite === false ? 'replace' : 'refuse',
     plaintextAmongEncrypted: settings.cryptoPlaintextWrites,
     crc32c: loadCrc32c,
