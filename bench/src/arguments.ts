@@ -24,6 +24,9 @@ export interface BenchOptions {
   /** The storage suite: one file of so many bytes, and so many files of 5 MiB. */
   readonly storageBytes: number
   readonly storageFiles: number
+  /** The codecs suite: content for the clock, and two amounts for the memory. */
+  readonly transformBytes: number
+  readonly transformMemoryBytes: readonly number[]
   readonly json: string | undefined
   readonly markdown: string | undefined
   readonly write: boolean
@@ -68,6 +71,8 @@ export function parseArguments(
     memoryRounds: quick ? 1 : Math.min(3, rounds),
     storageBytes: quick ? 128 * MIB : GIB,
     storageFiles: quick ? 25 : 200,
+    transformBytes: quick ? 32 * MIB : 96 * MIB,
+    transformMemoryBytes: quick ? [32 * MIB, 128 * MIB] : [64 * MIB, GIB],
     json: values.json,
     markdown: values.markdown,
     write: values.write === true,

@@ -1,6 +1,7 @@
 /** The words of the harness: what a command, a peer, a workload and a result are. */
 import type { Radosgw, TemporaryFolder, TestCluster } from '@waltz/testkit'
 import type { BenchOptions } from './arguments.ts'
+import type { Direction, StageName } from './driver/job.ts'
 import type { Progress } from './progress.ts'
 
 /** How the bytes of a backup are compressed, at the level that is named in `codecs.ts`. */
@@ -11,6 +12,8 @@ export interface Command {
   readonly argv: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** It prints a report of its own: the time of its work without its start, and the memory above what it began with. */
+  readonly reports?: boolean
 }
 
 /** One thing that is measured, and what surrounds it outside of the timing. */
@@ -18,6 +21,8 @@ export interface Action {
   readonly command: Command
   /** Before every run: the target folder is removed, the repository emptied. */
   prepare(): Promise<void> | void
+  /** What the start of the program alone takes; it is taken off. */
+  readonly start?: { readonly wallMs: number; readonly cpuMs: number }
   /** Bytes that lie stored after a run. */
   stored?(): number
   /** Once, after the first run. @throws Error when what was made is not what it should be. */
@@ -67,6 +72,23 @@ export interface TransferJob {
   readonly partsAtOnce: number
 }
 
+/** One file through a codec or a cipher, into /dev/null unless the result is wanted. */
+export interface TransformJob {
+  readonly stage: StageName
+  readonly direction: Direction
+  /** What is read: the plain file, or one that this stage has packed. */
+  readonly input: string
+  readonly output?: string
+  /** As much of the input, over and over. */
+  readonly bytes?: number
+  /** Streams of one process at once; programs run so many times, one after the other. */
+  readonly streams: number
+  /** Whether the peak of memory is asked for, which leaves out what comes before the clock starts. */
+  readonly memory: boolean
+  /** A key of OpenPGP, armoured and in a key ring of gpg. */
+  readonly keys: { readonly keyFile: string; readonly gpgHome: string }
+}
+
 /** Programs that the harness itself needs. */
 export interface Tools {
   readonly node: string
@@ -91,6 +113,9 @@ export interface Peer {
   fetch?(job: WalJob, tools: Tools): Action | undefined
   upload?(job: TransferJob, tools: Tools): Action | undefined
   download?(job: TransferJob, tools: Tools): Action | undefined
+  transform?(job: TransformJob, tools: Tools): Action | undefined
+  /** Whether it reads only what it has packed itself. */
+  readonly ownFormat?: boolean
   /** Whatever shows how long it takes to start, with nothing to do. */
   start?(folder: string, tools: Tools): Action | undefined
 }
@@ -147,9 +172,11 @@ export interface WalCluster extends BenchCluster {
 export interface WorkloadFacts {
   readonly suite: string
   readonly operation: string
-  readonly codec?: CodecName
+  readonly codec?: CodecName | StageName
   readonly bytes?: number
   readonly content?: string
+  /** One line in the table of its operation instead of a table of its own. */
+  readonly compact?: boolean
 }
 
 /** One comparison: every cell is run once per round. */
@@ -193,6 +220,8 @@ export interface Sample {
   readonly cpuMs: number
   readonly serverCpuMs: number
   readonly peakRssBytes: number
+  /** The most that was resident above what was when the work began; of programs that report. */
+  readonly grownRssBytes?: number
   /** CPU time that neither the cell, its server nor the harness used. */
   readonly foreignCpuMs: number
   /** Load average of one minute when the run began. */

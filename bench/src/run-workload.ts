@@ -1,7 +1,7 @@
 /** Interleaved rounds: in each round every peer once, beginning with another one each time. */
 import { syncAll } from './files.ts'
 import { measure } from './meter/measure.ts'
-import type { Bench, Cell, Remark, ResultRow, Sample, Workload } from './model.ts'
+import type { Action, Bench, Cell, Remark, ResultRow, Sample, Workload } from './model.ts'
 import { formatMiB, formatMs } from './report/units.ts'
 import { rotated } from './statistics.ts'
 
@@ -49,8 +49,9 @@ export async function runWorkload(bench: Bench, workload: Workload, advance: Adv
   } finally {
     await open.close()
   }
-  const { suite, operation, codec, bytes, content, title, against } = workload
-  const facts = { suite, operation, title, against, ...(codec && { codec }), ...(bytes && { bytes }), ...(content && { content }) }
+  const { suite, operation, codec, bytes, content, compact, title, against } = workload
+  const some = { ...(codec && { codec }), ...(bytes && { bytes }), ...(content && { content }), ...(compact && { compact }) }
+  const facts = { suite, operation, title, against, ...some }
   const rows = tracks
     .filter((track) => !track.failed)
     .map(({ cell, samples, storedBytes }): ResultRow => ({ ...facts, peer: cell.peer, samples, storedBytes }))
@@ -65,13 +66,18 @@ async function runOnce(track: Track, server: Server): Promise<Sample> {
   // Nobody begins with what is left of another's checkpoint, or with another's dirty pages.
   if (server?.isRunning() === true) await server.query('checkpoint')
   syncAll()
-  const sample = await measure(action.command, server?.pid())
+  const sample = withoutStart(await measure(action.command, server?.pid()), action.start)
   if (!track.checked) {
     await action.check?.()
     track.storedBytes = action.stored?.()
     track.checked = true
   }
   return sample
+}
+
+function withoutStart(sample: Sample, start: Action['start']): Sample {
+  if (start === undefined) return sample
+  return { ...sample, wallMs: Math.max(0, sample.wallMs - start.wallMs), cpuMs: Math.max(0, sample.cpuMs - start.cpuMs) }
 }
 
 /** One line about one row, for whoever watches. */

@@ -27,6 +27,8 @@ export interface Summary {
   readonly cpuMs: Spread
   readonly serverCpuMs: Spread
   readonly peakRssBytes: Spread
+  /** NaN unless the program reports. */
+  readonly grownRssBytes: Spread
   readonly load: Spread
   /** How many cores others kept busy while this ran, over all rounds. */
   readonly foreignCores: number
@@ -36,7 +38,7 @@ export interface Summary {
 
 /** Sums one cell up. */
 export function summarize({ samples }: Pick<ResultRow, 'samples'>): Summary {
-  const of = (key: keyof (typeof samples)[number]): Spread => spread(samples.map((sample) => sample[key]))
+  const of = (key: keyof (typeof samples)[number]): Spread => spread(samples.map((sample) => sample[key] ?? Number.NaN))
   const total = (key: 'wallMs' | 'foreignCpuMs'): number => samples.reduce((sum, sample) => sum + sample[key], 0)
   const [foreignMs, wallMs] = [total('foreignCpuMs'), total('wallMs')]
   return {
@@ -44,6 +46,7 @@ export function summarize({ samples }: Pick<ResultRow, 'samples'>): Summary {
     cpuMs: of('cpuMs'),
     serverCpuMs: of('serverCpuMs'),
     peakRssBytes: of('peakRssBytes'),
+    grownRssBytes: spread(samples.flatMap(({ grownRssBytes }) => grownRssBytes ?? [])),
     load: of('load'),
     foreignCores: samples.length === 0 ? Number.NaN : Math.max(0, foreignMs / wallMs),
     noisy: foreignMs > NOISY_CORES * wallMs + ROUGHNESS_MS * samples.length,

@@ -1,4 +1,5 @@
 /** What Waltz is to reach, as data, and the judgement of a run. Ratios are of minima, Waltz over the peer; memory is the most of all rounds. */
+import type { StageName } from './driver/job.ts'
 import type { ResultRow, WorkloadFacts } from './model.ts'
 import { ratios, summarize } from './statistics.ts'
 
@@ -10,6 +11,10 @@ export interface Target extends Partial<WorkloadFacts> {
   readonly wall?: number
   readonly cpu?: number
   readonly peakMiB?: number
+  /** How many times as much as the peer in the same time, or more. */
+  readonly throughput?: number
+  /** Peak memory above what the process had before the work began. */
+  readonly grownMiB?: number
   /** Medians of peak memory of all sizes differ by no more than this part of the smallest. */
   readonly sizesWithin?: number
   /** The median of peak memory lies within this part of that of the `plain` content. */
@@ -19,6 +24,7 @@ export interface Target extends Partial<WorkloadFacts> {
 const PG = 'pg_basebackup'
 const PIPE = 'tar | lz4 -1'
 const BR = 'pgBackRest'
+const GROWN = 'peak above its own'
 
 export const targets: readonly Target[] = [
   { suite: 'backup', operation: 'backup', codec: 'lz4', against: PG, wall: 0.5, cpu: 0.8, peakMiB: 160, sizesWithin: 0.15 },
@@ -36,11 +42,50 @@ export const targets: readonly Target[] = [
   { suite: 'storage', operation: 'upload', content: 'many files', against: 'rclone', wall: 1, cpu: 1.2 },
   { suite: 'storage', operation: 'download', content: 'one file', against: 'rclone', wall: 1, cpu: 1.2 },
   { suite: 'storage', operation: 'download', content: 'many files', against: 'rclone', wall: 1, cpu: 1.2 },
+  ...codecTargets(),
   { suite: 'memory', operation: 'backup', content: 'ten times the bytes', plainWithin: 0.15 },
   { suite: 'memory', operation: 'backup', content: 'many files', plainWithin: 0.15 },
   { suite: 'memory', operation: 'restore', content: 'ten times the bytes', plainWithin: 0.15 },
   { suite: 'memory', operation: 'restore', content: 'many files', plainWithin: 0.15 },
 ]
+
+/** Throughput on what databases write, and memory whatever the input. */
+function codecTargets(): readonly Target[] {
+  const contents = ['table', 'WAL'] as const
+  const suite = 'codecs'
+  const fast = (operation: string, codec: StageName, against: string, throughput: number): readonly Target[] =>
+    contents.map((content) => ({ suite, operation, codec, content, against, throughput }))
+  const small = (codec: StageName, grownMiB: number): readonly Target[] => [
+    ...(codec === 'gzip' || codec === 'lzo' ? [] : [{ suite, operation: `memory, ${verbs(codec)[0]}`, codec, grownMiB }]),
+    { suite, operation: `memory, ${verbs(codec)[1]}`, codec, grownMiB },
+  ]
+  const [LZ4, ZSTD, BROTLI, XZ] = ['lz4 -1', 'zstd -3', 'brotli -q 3', 'xz --format=lzma -1'] as const
+  return [
+    ...fast('compress', 'lz4', LZ4, 1),
+    ...fast('compress', 'zstd', ZSTD, 1),
+    ...fast('compress', 'brotli', BROTLI, 1),
+    ...fast('decompress', 'lz4', LZ4, 1),
+    ...fast('decompress', 'lz4 4 MiB', LZ4, 1),
+    ...fast('decompress', 'zstd', ZSTD, 0.65),
+    ...fast('decompress', 'brotli', BROTLI, 0.95),
+    ...fast('decompress', 'gzip', 'gzip', 1),
+    ...fast('compress two at once', 'lz4', LZ4, 1.5),
+    ...fast('compress two at once', 'zstd', ZSTD, 1.5),
+    ...fast('compress two at once', 'brotli', BROTLI, 1.5),
+    ...fast('compress two at once', 'lzma', XZ, 1),
+    { suite, operation: 'encrypt', codec: 'libsodium', against: 'sodium-native', throughput: 0.9 },
+    { suite, operation: 'decrypt', codec: 'libsodium', against: 'sodium-native', throughput: 0.9 },
+    { suite, operation: 'encrypt', codec: 'openpgp', against: 'gpg', throughput: 0.5 },
+    { suite, operation: 'decrypt', codec: 'openpgp', against: 'gpg', throughput: 0.4 },
+    ...(['lz4', 'lz4 4 MiB', 'zstd', 'brotli', 'brotli-wasm', 'gzip', 'lzo'] as const).flatMap((codec) => small(codec, 64)),
+    ...(['lzma', 'lzma-native'] as const).flatMap((codec) => small(codec, 128)),
+    ...(['libsodium', 'openpgp', 'aws-kms'] as const).flatMap((codec) => small(codec, 64)),
+  ]
+}
+
+function verbs(codec: StageName): readonly [string, string] {
+  return codec === 'libsodium' || codec === 'openpgp' || codec === 'aws-kms' ? ['encrypt', 'decrypt'] : ['compress', 'decompress']
+}
 
 export interface Verdict {
   /** Title of the workload, or what the target asks for when there was none. */
@@ -68,6 +113,7 @@ function fits(row: ResultRow, target: Target): boolean {
 }
 
 const atMost = (limit: number): string => `≤ ${limit.toFixed(2)}`
+const atLeast = (limit: number): string => `≥ ${limit.toFixed(2)}`
 
 function unmeasured(target: Target): readonly Verdict[] {
   const workload = [target.suite, target.operation === target.suite ? undefined : target.operation, target.content, target.codec]
@@ -86,6 +132,8 @@ function unmeasured(target: Target): readonly Verdict[] {
       const limit = target[measure]
       return limit === undefined ? [] : [verdict(measure === 'cpu' ? 'CPU' : measure, atMost(limit), target.against)]
     }),
+    ...(target.throughput === undefined ? [] : [verdict('throughput', atLeast(target.throughput), target.against)]),
+    ...(target.grownMiB === undefined ? [] : [verdict(GROWN, `≤ ${target.grownMiB} MiB`)]),
     ...(target.peakMiB === undefined ? [] : [verdict('peak RSS', `≤ ${target.peakMiB} MiB`)]),
     ...(target.sizesWithin === undefined ? [] : [verdict('peak RSS of all sizes', `± ${percent(target.sizesWithin)}`)]),
     ...(target.plainWithin === undefined ? [] : [verdict('peak RSS', `± ${percent(target.plainWithin)}`, 'the cluster alone')]),
@@ -97,6 +145,22 @@ function ratioVerdicts(row: ResultRow, target: Target, rows: readonly ResultRow[
   if (against === undefined) return []
   const peer = rows.find((other) => other.title === row.title && other.peer === against && other.samples.length > 0)
   const found = peer === undefined ? undefined : ratios(summarize(row), summarize(peer))
+  const { throughput } = target
+  const times = throughput === undefined ? [] : [throughputVerdict(row, { against, limit: throughput, ratio: found?.wall })]
+  return [...times, ...timeVerdicts(row, target, found)]
+}
+
+function throughputVerdict(
+  row: ResultRow,
+  { against, limit, ratio }: { readonly against: string; readonly limit: number; readonly ratio: number | undefined },
+): Verdict {
+  const named = { workload: row.title, measure: 'throughput', against, limit: atLeast(limit) }
+  if (ratio === undefined || !Number.isFinite(1 / ratio)) return { ...named, figure: '-', state: 'not measured' }
+  return { ...named, figure: (1 / ratio).toFixed(2), state: 1 / ratio >= limit ? 'met' : 'missed' }
+}
+
+function timeVerdicts(row: ResultRow, target: Target, found: Partial<ReturnType<typeof ratios>> | undefined): readonly Verdict[] {
+  const { against = '' } = target
   return (['wall', 'cpu'] as const).flatMap((measure): readonly Verdict[] => {
     const limit = target[measure]
     if (limit === undefined) return []
@@ -108,8 +172,14 @@ function ratioVerdicts(row: ResultRow, target: Target, rows: readonly ResultRow[
 }
 
 function memoryVerdicts(row: ResultRow, target: Target, rows: readonly ResultRow[]): readonly Verdict[] {
-  const peak = summarize(row).peakRssBytes
+  const { peakRssBytes: peak, grownRssBytes: grown } = summarize(row)
   const verdicts: Verdict[] = []
+  if (target.grownMiB !== undefined) {
+    const figure = grown.max / 2 ** 20
+    const named = { workload: row.title, measure: GROWN, against: '', limit: `≤ ${target.grownMiB} MiB` }
+    if (Number.isNaN(figure)) verdicts.push({ ...named, figure: '-', state: 'not measured' })
+    else verdicts.push({ ...named, figure: `${figure.toFixed(0)} MiB`, state: figure <= target.grownMiB ? 'met' : 'missed' })
+  }
   if (target.peakMiB !== undefined) {
     const figure = peak.max / 2 ** 20
     verdicts.push({

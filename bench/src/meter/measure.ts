@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { baseEnvironment, ordinaryUser } from '@waltz/testkit'
+import { parseReport, type DriverReport } from '../driver/job.ts'
 import type { Command, Sample } from '../model.ts'
 import { busyMs, loadNow, serverCpuMs } from './read-proc.ts'
 import { watchTree } from './tree-watch.ts'
@@ -36,13 +37,13 @@ export async function measure(command: Command, postmaster: number | undefined):
   const load = loadNow()
   const server = (): number => (postmaster === undefined ? 0 : serverCpuMs(postmaster))
   const before = { server: server(), busy: busyMs(), own: process.cpuUsage() }
-  const { usage, treePeakBytes } = await runWatched(command)
+  const { usage, treePeakBytes, report } = await runWatched(command)
   const own = process.cpuUsage(before.own)
   const busy = busyMs() - before.busy
   const serverMs = server() - before.server
   const cpuMs = usage.cpuMs + serverMs
   const largest = usage.maxResidentBytes > WRAPPER_RESIDENT_BYTES ? usage.maxResidentBytes : 0
-  return {
+  const sample = {
     wallMs: usage.wallMs,
     cpuMs,
     serverCpuMs: serverMs,
@@ -50,9 +51,22 @@ export async function measure(command: Command, postmaster: number | undefined):
     foreignCpuMs: busy - cpuMs - (own.user + own.system) / 1000,
     load,
   }
+  return report === undefined ? sample : { ...sample, ...reported(sample, report) }
 }
 
-async function runWatched(command: Command): Promise<{ readonly usage: UsageReport; readonly treePeakBytes: number }> {
+/** What a program says of its work alone; what others did meanwhile is spread evenly over its life. */
+function reported(whole: Sample, { wallMs, cpuMs, peakRssBytes, baseRssBytes }: DriverReport): Partial<Sample> {
+  const part = Math.min(1, wallMs / whole.wallMs)
+  return { wallMs, cpuMs, foreignCpuMs: whole.foreignCpuMs * part, grownRssBytes: Math.max(0, peakRssBytes - baseRssBytes) }
+}
+
+interface Watched {
+  readonly usage: UsageReport
+  readonly treePeakBytes: number
+  readonly report: DriverReport | undefined
+}
+
+async function runWatched(command: Command): Promise<Watched> {
   const [program = '', ...args] = wrapped(command.argv)
   const child = spawn(program, args, {
     // Programs are found where the table of peers found them.
@@ -83,7 +97,11 @@ async function runWatched(command: Command): Promise<{ readonly usage: UsageRepo
     running.delete(group)
   }
   const usage = parseUsageReport(output.report === '' ? output.text : output.report)
-  if (usage.exitCode === 0 && usage.signal === 0) return { usage, treePeakBytes }
+  if (usage.exitCode === 0 && usage.signal === 0) {
+    const report = command.reports === true ? parseReport(output.text) : undefined
+    if (command.reports === true && report === undefined) throw new Error(`${command.argv.join(' ')} ended without its report`)
+    return { usage, treePeakBytes, report }
+  }
   const end = usage.signal === 0 ? `exit ${usage.exitCode}` : `signal ${usage.signal}`
   throw new Error(`${command.argv.join(' ')} ended with ${end}\n${output.text.trim()}`)
 }

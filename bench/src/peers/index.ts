@@ -2,9 +2,11 @@
 import { codecs } from '../codecs.ts'
 import type { Peer } from '../model.ts'
 import { lz4 } from './lz4.ts'
+import { nodeCryptoLoop, sodiumLoop } from './driver.ts'
 import { nodeItself } from './node.ts'
 import { pgBackRest } from './pgbackrest.ts'
 import { pgBasebackup } from './pg-basebackup.ts'
+import { gpg, programPeers } from './programs.ts'
 import { rclone } from './rclone.ts'
 import { tarPeer } from './tar.ts'
 import { walG } from './wal-g.ts'
@@ -16,6 +18,10 @@ export const peers: readonly Peer[] = [
   ...codecs.map(({ name }) => tarPeer(name)),
   pgBackRest,
   lz4,
+  ...programPeers,
+  sodiumLoop,
+  gpg,
+  nodeCryptoLoop,
   rclone,
   walG,
   nodeItself,

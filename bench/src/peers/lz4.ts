@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { bytesBelow, emptyFolder, expectSameFile, firstLine, onPath, removeTree } from '../files.ts'
 import type { Peer } from '../model.ts'
+import { lz4Transform } from './programs.ts'
 
-/** What compressing one segment takes at least: no archive, no check, no sync. */
+/** What compressing one segment takes at least (no archive, no check, no sync), and the reference of the codec. */
 export const lz4: Peer = {
   name: 'lz4 -1',
   durability: 'syncs nothing',
@@ -27,4 +28,5 @@ export const lz4: Peer = {
           command: { argv: ['lz4', '-d', '-q', join(folder, `${segment}.lz4`), fetched] },
           check: () => expectSameFile(join(cluster.dataDirectory, 'pg_wal', segment), fetched),
         },
+  transform: lz4Transform,
 }

@@ -12,6 +12,7 @@ import {
   removeTree,
 } from '../files.ts'
 import type { Action, BackupJob, Command, Peer, Tools, TransferJob, WalJob } from '../model.ts'
+import { driverAction } from './driver.ts'
 
 /** Waltz as users run it: the shipped folder, default settings, every write synced. */
 export const waltz: Peer = {
@@ -47,6 +48,7 @@ export const waltz: Peer = {
   }),
   upload: (job, tools) => copyAction(job, tools, 'up'),
   download: (job, tools) => copyAction(job, tools, 'down'),
+  transform: (job, tools) => driverAction(job, tools),
   start: (_folder, { distribution, node }) => ({
     prepare: () => undefined,
     command: { argv: [join(distribution, 'waltz'), '--version'], env: { WALTZ_NODE: node } },

@@ -5,7 +5,6 @@ import {
   environmentLine,
   noiseLine,
   peerTable,
-  ratioNote,
   verdictLine,
   verdictTable,
   workloadTables,
@@ -18,8 +17,8 @@ const COLUMNS =
 
 export function renderPlain(report: Report): string {
   const lines = [environmentLine(report), '']
-  for (const { title, table } of workloadTables(report.rows)) {
-    lines.push(`${title}  (${ratioNote(report.rows, title)})`, indent(plainTable(table)), '')
+  for (const { title, note, table } of workloadTables(report.rows)) {
+    lines.push(`${title}  (${note})`, indent(plainTable(table)), '')
   }
   lines.push(`Targets: ${verdictLine(report.verdicts)}`, indent(plainTable(verdictTable(report.verdicts))), '', ...closing(report))
   return `${lines.join('\n')}\n`
@@ -38,8 +37,8 @@ export function renderMarkdown(report: Report): string {
     COLUMNS,
     '',
   ]
-  for (const { title, table } of workloadTables(report.rows)) {
-    lines.push(`#### ${title}`, '', `${ratioNote(report.rows, title)}.`, '', markdownTable(table), '')
+  for (const { title, note, table } of workloadTables(report.rows)) {
+    lines.push(`#### ${title}`, '', `${note}.`, '', markdownTable(table), '')
   }
   lines.push('### Peers', '', markdownTable(peerTable(report.peers)), '', ...closing(report).map((line) => `- ${line.split('\n')[0]}`))
   return `${lines.join('\n').trimEnd()}\n`

@@ -4,6 +4,7 @@ import type { Remark, ResultRow, SeenPeer } from '../model.ts'
 import { installLine } from '../peers/index.ts'
 import { NOISY_CORES, ratios, summarize } from '../statistics.ts'
 import type { Verdict } from '../targets.ts'
+import { compactTables } from './compact-tables.ts'
 import type { TextTable } from './table.ts'
 import { formatBytes, formatMiB, formatMs, formatRatio } from './units.ts'
 
@@ -23,10 +24,22 @@ export interface Report {
   readonly verdicts: readonly Verdict[]
 }
 
-/** One table for each workload, with its title, in the order of the run. */
-export function workloadTables(rows: readonly ResultRow[]): readonly { readonly title: string; readonly table: TextTable }[] {
-  const titles = [...new Set(rows.map(({ title }) => title))]
-  return titles.map((title) => ({ title, table: workloadTable(rows.filter((row) => row.title === title)) }))
+/** A table with what to know of it. */
+export interface TitledTable {
+  readonly title: string
+  readonly note: string
+  readonly table: TextTable
+}
+
+/** One table for each workload, in the order of the run; compact ones share the table of their operation, at the end. */
+export function workloadTables(rows: readonly ResultRow[]): readonly TitledTable[] {
+  const titles = [...new Set(rows.filter(({ compact }) => compact !== true).map(({ title }) => title))]
+  const single = titles.map((title) => ({
+    title,
+    note: ratioNote(rows, title),
+    table: workloadTable(rows.filter((row) => row.title === title)),
+  }))
+  return [...single, ...compactTables(rows.filter(({ compact }) => compact === true))]
 }
 
 function workloadTable(rows: readonly ResultRow[]): TextTable {

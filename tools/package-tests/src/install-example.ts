@@ -7,6 +7,9 @@ import { join, resolve } from 'node:path'
 import { checkout, packPackages, type Tarballs } from './pack-packages.ts'
 import { run } from './run.ts'
 
+/** What was fetched lately need not be asked for again. */
+const INSTALL = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
+
 /** Copies the example `name` into `folder` and installs what its manifest asks for, packages of this workspace from `tarballs`. */
 export async function installExample(name: string, folder: string, tarballs: Tarballs): Promise<void> {
   const example = join(checkout, 'examples', name)
@@ -18,7 +21,7 @@ export async function installExample(name: string, folder: string, tarballs: Tar
   const overrides = Object.fromEntries([...tarballs].map(([dependency, path]) => [dependency, `file:${path}`]))
   const dependencies = Object.fromEntries(Object.entries(manifest.dependencies).map(([key, range]) => [key, overrides[key] ?? range]))
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ ...manifest, dependencies, overrides }, undefined, 2)}\n`)
-  await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
+  await run('npm', INSTALL, { cwd: folder })
 }
 
 /** Installs the package `name` of this workspace into the empty `folder`, alone: only what it asks for comes with it. */
@@ -26,7 +29,7 @@ export async function installAlone(name: string, folder: string, tarballs: Tarba
   const overrides = Object.fromEntries([...tarballs].map(([dependency, path]) => [dependency, `file:${path}`]))
   const manifest = { name: 'alone', private: true, type: 'module', dependencies: { [name]: overrides[name] }, overrides }
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
-  await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
+  await run('npm', INSTALL, { cwd: folder })
 }
 
 if (import.meta.main) {

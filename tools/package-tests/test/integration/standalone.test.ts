@@ -1,10 +1,10 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nodeBinary, runAs, temporaryFolder, type RunOptions, type TemporaryFolder } from '@waltz/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { exampleSurroundings } from '../../src/example-surroundings.ts'
 import { installAlone } from '../../src/install-example.ts'
-import { packPackages, type Tarballs } from '../../src/pack-packages.ts'
+import { packPackages } from '../../src/pack-packages.ts'
 import { readmeExamples } from '../../src/readme-examples.ts'
 
 const FOUNDATION = ['@waltz/bytes', '@waltz/errors', '@waltz/storage']
@@ -23,22 +23,34 @@ const alone: readonly (readonly [name: string, others: readonly string[]])[] = [
   ['storage-swift', WITH_NETWORK],
 ]
 
+/** Installing waits for the disk and the registry most of the time. */
+const INSTALLED_AT_ONCE = 3
+
 let work: TemporaryFolder
-let tarballs: Tarballs
 let node: string
+/** Where each package was installed. */
+const folders = new Map<string, string>()
 beforeAll(async () => {
   work = temporaryFolder()
-  tarballs = await packPackages(work.makeFolder('tarballs'))
+  const tarballs = await packPackages(work.makeFolder('tarballs'))
   node = await nodeBinary()
+  const names = alone.map(([name]) => name).values()
+  const lane = async (): Promise<void> => {
+    for (const name of names) {
+      const folder = work.makeFolder(name)
+      await installAlone(`@waltz/${name}`, folder, tarballs)
+      folders.set(name, folder)
+    }
+  }
+  await Promise.all(Array.from({ length: INSTALLED_AT_ONCE }, lane))
 })
 afterAll(async () => work?.dispose())
 
 describe.each(alone)('@waltz/%s alone, from its tarball in an empty folder', (name, others) => {
   const own = `@waltz/${name}`
   let folder: string
-  beforeAll(async () => {
-    folder = work.makeFolder(name)
-    await installAlone(own, folder, tarballs)
+  beforeAll(() => {
+    folder = folders.get(name) ?? ''
   })
 
   test('it brings the foundation along, and no other backend', () => {
@@ -107,8 +119,8 @@ const engines = [
 
 describe('an engine that is not installed', () => {
   test.each(engines)('$wanted of @waltz/$name is named, with the way to install it', async ({ name, gone, text, code, wanted }) => {
-    const folder = work.makeFolder(`without ${wanted.replace('/', ' ')}`)
-    await installAlone(`@waltz/${name}`, folder, tarballs)
+    const folder = work.join(`without ${wanted.replace('/', ' ')}`)
+    cpSync(folders.get(name) ?? '', folder, { recursive: true, verbatimSymlinks: true })
     // npm leaves out optional packages that do not fit the Node.js it runs on.
     for (const one of gone) rmSync(join(folder, 'node_modules', one), { recursive: true, force: true })
     const said = await runText(folder, `try {${imported(text)}} catch ({ code, hint }) { console.log(code, hint) }`)

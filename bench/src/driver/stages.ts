@@ -1,0 +1,49 @@
+/** The stages by name, with everything loaded that they need. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { ByteStage } from '@waltz/bytes'
+import type { Codec } from '@waltz/codecs'
+import type { Cipher } from '@waltz/crypto'
+import type { DriverJob, StageName } from './job.ts'
+import { nodeCryptoStage, sodiumNativeStage } from './raw-loops.ts'
+
+/** Opens what the job names. */
+export async function openStage({ stage, direction, keyFile }: DriverJob): Promise<ByteStage> {
+  if (stage === 'sodium-native') return sodiumNativeStage(direction)
+  if (stage === 'node:crypto') return nodeCryptoStage(direction)
+  const codec = await codecs[stage]?.()
+  if (codec !== undefined) return direction === 'pack' ? (source) => codec.compress(source) : (source) => codec.decompress(source)
+  const cipher = await ciphers[stage]?.(keyFile)
+  if (cipher === undefined) throw new Error(`there is no stage ${stage}`)
+  return direction === 'pack' ? (source) => cipher.encrypt(source) : (source) => cipher.decrypt(source)
+}
+
+const codecs: Partial<Record<StageName, () => Promise<Codec>>> = {
+  'lz4': async () => (await import('@waltz/codecs/lz4')).lz4(),
+  'lz4 4 MiB': async () => (await import('@waltz/codecs/lz4')).lz4({ blockBytes: 4_194_304 }),
+  'zstd': async () => (await import('@waltz/codecs/zstd')).zstd(),
+  'brotli': async () => (await import('@waltz/codecs/brotli')).brotli(),
+  'brotli-wasm': async () => (await import('@waltz/codecs/brotli')).openBrotli({ engine: 'brotli-wasm' }),
+  'lzma': async () => (await import('@waltz/codecs/lzma')).openLzma(),
+  'lzma-native': async () => (await import('@waltz/codecs/lzma')).openLzma({ engine: 'lzma-native' }),
+  'gzip': async () => (await import('@waltz/codecs/gzip')).gzip(),
+  'lzo': async () => (await import('@waltz/codecs/lzo')).lzo(),
+}
+
+const ciphers: Partial<Record<StageName, (keyFile: string | undefined) => Promise<Cipher>>> = {
+  'libsodium': async () => (await import('@waltz/crypto/libsodium')).libsodium({ key: Buffer.alloc(32, 7), engine: 'sodium-native' }),
+  'openpgp': async (keyFile = '') => {
+    const { openpgp } = await import('@waltz/crypto/openpgp')
+    return openpgp({ armoredKeys: readFileSync(keyFile, 'utf8'), now: () => new Date() })
+  },
+  'aws-kms': async () => (await import('@waltz/crypto/aws-kms')).awsKms({ service: localService }),
+}
+
+/** Stands for the key service: it answers at once, and always with the same mask. */
+const mask = createHash('sha256').update('bench').digest()
+const mixed = (key: Uint8Array): Uint8Array => key.map((byte, at) => byte ^ (mask[at] ?? 0))
+const localService = {
+  keyId: 'bench',
+  wrap: async (key: Uint8Array) => Buffer.concat([mixed(key), Buffer.alloc(152)]),
+  unwrap: async (wrapped: Uint8Array) => mixed(wrapped.subarray(0, 32)),
+}
