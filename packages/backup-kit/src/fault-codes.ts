@@ -5,6 +5,7 @@ export const faultCodes: FaultCodeTable = {
   BACKUP_WAL_MISSING:
     'WAL that the backup needs is neither in the archive nor in pg_wal. On a standby, check that the primary archives to this repository and let it switch its segment.',
   DATA_DIRECTORY_UNSUITABLE: 'No data directory was named, or it is not one that can be backed up.',
+  ENCRYPTION_ADDRESS_INVALID: 'A setting that names the address of a key service holds none. Write it with https:// and a host.',
   ENCRYPTION_KEYS_SEVERAL:
     'Keys of several kinds are set, and only one can be the current one. Keep one, and move the others to WALTZ_CRYPTO_PREVIOUS_KEYS.',
   ENCRYPTION_KEY_ABSENT:

@@ -6,9 +6,10 @@ import { decryptDare, encryptDare } from '../src/dare.ts'
 import { libsodium } from '../src/libsodium.ts'
 import { collect, mutate, noise, once, outcomeOf } from './support.ts'
 
-const COUNT = soaking ? 2_000_000 : 100_000
+/** `npm run fuzz` sets it. */
+const COUNT = Number(process.env['WALTZ_FUZZ_CASES'] ?? (soaking ? 2_000_000 : 100_000))
 /** Tests of 100 000 streams each take a few seconds. */
-const TIMEOUT_MS = soaking ? 3_600_000 : 60_000
+const TIMEOUT_MS = 60_000 + COUNT
 
 interface Subject {
   readonly plain: Uint8Array

@@ -5,6 +5,8 @@ import {
   giveToOrdinaryUser,
   mustRun,
   runAs,
+  s3Environment,
+  sharedServer,
   startCluster,
   startKeyServices,
   startRestored,
@@ -18,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cipherNames, cipherSettings, type Values } from '../../../../packages/backup-kit/test/encryption-keys.ts'
 
 const MAJOR = 17
+const radosgw = await sharedServer('radosgw')
 const MARK = 'nobody without the key reads this'
 
 let services: KeyServices
@@ -138,4 +141,36 @@ describe(`the encrypted journey on PostgreSQL ${MAJOR}`, () => {
     const withNewAlone = await runAs(waltz, ['backup-fetch', work.join('new-alone'), 'LATEST'], { env: { ...kms, ...settings } })
     expect([withNewAlone.code, withNewAlone.stderr.includes('CRYPTO_')], withNewAlone.stderr).toEqual([24, true])
   })
+
+  it.skipIf(radosgw.missing !== undefined)(
+    `with all of it brought under another key in the middle, while WAL goes on: the restore needs the new one alone, on ${radosgw.title}`,
+    async () => {
+      const settings = { ...(await s3Environment(radosgw.server)), WALG_COMPRESSION_METHOD: 'zstd' }
+      const { libsodium, 'yandex-kms': kms } = cipherSettings(services)
+      const before = { ...kms, ...settings }
+      const newAlone = { ...libsodium, ...settings }
+      const after = { ...newAlone, WALTZ_CRYPTO_PREVIOUS_KEYS: JSON.stringify([{ scheme: 'yandex-kms', ...kms }]) }
+      await archiveWith(before)
+      await fill(1)
+      await pushBackup(before)
+      await fill(2)
+      await archiveAll()
+      await archiveWith(after)
+      expect((await runAs(waltz, ['crypt', 'check'], { env: newAlone })).code).not.toBe(0)
+      const archiving = async (): Promise<void> => {
+        await fill(3)
+        await archiveAll()
+      }
+      const [printed] = await Promise.all([mustRun(waltz, ['crypt', 'rotate', '--confirm', '--json'], { env: after }), archiving()])
+      const { rotated, failed, plain } = JSON.parse(printed) as Readonly<Record<string, { readonly objects: number }>>
+      expect([rotated?.objects, failed?.objects, plain?.objects]).toEqual([expect.toSatisfy((count) => count >= 8), 0, 0])
+      await archiveWith(newAlone)
+      await fill(4)
+      const { content, moment } = await remember()
+      await source.query('drop table accounts')
+      await archiveAll()
+      expect(await mustRun(waltz, ['crypt', 'check'], { env: newAlone })).not.toContain('no-key')
+      await expectRestored(newAlone, moment, content)
+    },
+  )
 })

@@ -4,6 +4,7 @@ import { Fault, isFault } from '@waltz/errors'
 import type { Settings } from '@waltz/settings'
 import { readSettingFile } from '../setting-file.ts'
 import type { KitSurroundings } from '../surroundings.ts'
+import { serviceAddress } from './service-address.ts'
 import { closing, openYandexService } from './service-keys.ts'
 
 /** An OpenPGP key that Yandex KMS has encrypted; the service is asked here. The file goes before the setting, as for WAL-G. */
@@ -23,7 +24,7 @@ export async function openEnvelopeKey(settings: Settings, surroundings: KitSurro
     envelopePgpKeyPath === undefined ? (envelopePgpKey ?? '') : readSettingFile('WALG_ENVELOPE_PGP_KEY_PATH', envelopePgpKeyPath)
   const { service, agents } = await openYandexService(settings, surroundings, {
     keyId,
-    endpoint: settings.envelopePgpYcEndpoint,
+    endpoint: serviceAddress('WALG_ENVELOPE_PGP_YC_ENDPOINT', settings.envelopePgpYcEndpoint),
     keyFile: ['WALG_ENVELOPE_PGP_YC_SERVICE_ACCOUNT_KEY_FILE', settings.envelopePgpYcServiceAccountKeyFile],
   })
   try {

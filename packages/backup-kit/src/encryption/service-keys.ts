@@ -6,14 +6,16 @@ import { connectionOptions } from '../network-settings.ts'
 import { readSettingFile } from '../setting-file.ts'
 import type { KitSurroundings } from '../surroundings.ts'
 import { createFetch } from './fetch.ts'
+import { serviceAddress } from './service-address.ts'
 
 const YANDEX_KMS = 'https://kms.yandexcloud.net'
 
 /** A key of AWS KMS, with the credentials of the settings or those that the SDK finds. */
 export async function openAwsKey(settings: Settings): Promise<Cipher> {
   const { awsKms, awsKeyService } = await import('@waltz/crypto/aws-kms')
-  const { cseKmsId = '', cseKmsRegion, cseKmsEndpoint, awsRegion, awsAccessKeyId, awsSecretAccessKey, awsSessionToken } = settings
+  const { cseKmsId = '', cseKmsRegion, awsRegion, awsAccessKeyId, awsSecretAccessKey, awsSessionToken } = settings
   const region = cseKmsRegion ?? awsRegion
+  const endpoint = serviceAddress('WALTZ_CSE_KMS_ENDPOINT', settings.cseKmsEndpoint)
   const credentials =
     awsAccessKeyId === undefined || awsSecretAccessKey === undefined
       ? undefined
@@ -22,12 +24,12 @@ export async function openAwsKey(settings: Settings): Promise<Cipher> {
           secretAccessKey: awsSecretAccessKey,
           ...(awsSessionToken !== undefined && { sessionToken: awsSessionToken }),
         }
-  const agents = await openAgents(settings, cseKmsEndpoint ?? `https://kms.${region ?? 'us-east-1'}.amazonaws.com`)
+  const agents = await openAgents(settings, endpoint ?? `https://kms.${region ?? 'us-east-1'}.amazonaws.com`)
   const service = awsKeyService({
     keyId: cseKmsId,
     ...(region !== undefined && { region }),
     ...(credentials !== undefined && { credentials }),
-    ...(cseKmsEndpoint !== undefined && { endpoint: cseKmsEndpoint }),
+    ...(endpoint !== undefined && { endpoint }),
     requestHandler: { httpAgent: agents.http, httpsAgent: agents.https },
   })
   return closing(awsKms({ service }), agents)
@@ -38,7 +40,7 @@ export async function openYandexKey(settings: Settings, surroundings: KitSurroun
   const { yandexKms } = await import('@waltz/crypto/yandex-kms')
   const { service, agents } = await openYandexService(settings, surroundings, {
     keyId: settings.ycCseKmsKeyId ?? '',
-    endpoint: settings.ycKmsEndpoint,
+    endpoint: serviceAddress('WALTZ_YC_KMS_ENDPOINT', settings.ycKmsEndpoint),
     keyFile: ['YC_SERVICE_ACCOUNT_KEY_FILE', settings.ycServiceAccountKeyFile],
   })
   return closing(yandexKms({ service }), agents)
@@ -57,7 +59,8 @@ export async function openYandexService(
   { keyId, endpoint, keyFile: [setting, path] }: YandexAccess,
 ): Promise<{ readonly service: YandexKeyService; readonly agents: HttpAgents }> {
   const { yandexKeyService } = await import('@waltz/crypto/yandex-kms')
-  const { ycIamEndpoint: tokenEndpoint, ycMetadataEndpoint: metadata } = settings
+  const tokenEndpoint = serviceAddress('WALTZ_YC_IAM_ENDPOINT', settings.ycIamEndpoint)
+  const metadata = serviceAddress('WALTZ_YC_METADATA_ENDPOINT', settings.ycMetadataEndpoint, 'http')
   const credentials: YandexCredentials =
     path === undefined
       ? { type: 'metadata', ...(metadata !== undefined && { endpoint: metadata }) }
@@ -76,7 +79,7 @@ export async function openYandexService(
 
 async function openAgents(settings: Settings, endpoint: string): Promise<HttpAgents> {
   const { createHttpAgents } = await import('@waltz/network')
-  const target = new URL(/^https?:/.test(endpoint) ? endpoint : `https://${endpoint}`)
+  const target = new URL(endpoint)
   return await createHttpAgents({ target, ...connectionOptions(settings, target.href) })
 }
 
