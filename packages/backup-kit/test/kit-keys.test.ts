@@ -2,8 +2,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readAll, sourceOf } from '@waltz/bytes'
+import { createLease } from '@waltz/repository'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { kitSettings, openBackupKit } from '../src/backup-kit.ts'
+import { sleep } from '../src/push.ts'
 import { armoredKey, surroundingsIn, type Values } from './encryption-keys.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kit-keys-'))
@@ -53,5 +55,27 @@ describe('the keys of a kit', () => {
     await using kit = await openBackupKit(keyed, surroundingsIn(folder, beforeItWasMade))
     await expect(kit.pushBackup({ dataDirectory: join(folder, 'data') })).rejects.toMatchObject({ code: 'CRYPTO_KEY_CANNOT_ENCRYPT' })
     expect(existsSync(repository) && readdirSync(repository)).toEqual([])
+  })
+})
+
+describe('a change of keys', () => {
+  it('is made by one at a time', async () => {
+    {
+      await using kit = await openBackupKit(settings(WITH_FILE), surroundingsIn(folder))
+      const archive = await kit.openWal()
+      for (const timeline of [2, 3]) await archive.push(`0000000${timeline}.history`, () => sourceOf(history), { size: history.length })
+    }
+    const keys = {
+      WALG_PGP_KEY: armoredKey('ecc.sec.asc'),
+      WALTZ_CRYPTO_PREVIOUS_KEYS: JSON.stringify([{ scheme: 'libsodium', WALG_LIBSODIUM_KEY_PATH: keyFile }]),
+    }
+    await using kit = await openBackupKit(settings(keys), surroundingsIn(folder))
+    const holder = { host: 'db2', pid: 7 }
+    const held = createLease({ store: kit.store, key: 'waltz/rotate.json', id: 'a', holder, now: () => new Date(), sleep, ttlMs: 60_000 })
+    await held.acquire()
+    await expect(kit.rotateEncryption({ confirm: true })).rejects.toMatchObject({ code: 'LEASE_HELD', context: { host: 'db2', pid: 7 } })
+    await held.release()
+    expect((await kit.rotateEncryption({ confirm: true })).result?.amounts.rotated.objects).toBe(2)
+    expect((await kit.rotateEncryption({ confirm: true })).result?.amounts.already.objects).toBe(2)
   })
 })

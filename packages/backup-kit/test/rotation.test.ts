@@ -275,6 +275,22 @@ describe('what cannot be changed', () => {
     }
   })
 
+  it('is an object of which the storage keeps less than it said: the whole of it stays beside', async () => {
+    const key = SEALED[3] ?? ''
+    const memory = await repository()
+    const store: ObjectStore = {
+      ...memory,
+      async put(target, body, options) {
+        const info = await memory.put(target, body, options)
+        if (target === key) await memory.put(key, sourceOf((await collect(await memory.get(key))).subarray(0, -1)))
+        return info
+      },
+    }
+    expect((await rotate(store)).failures).toEqual([{ key, fault: expect.objectContaining({ code: 'ROTATION_NOT_STORED' }) }])
+    const whole = (await stored(memory)).get(`waltz/rotate/${key}`) ?? new Uint8Array(0)
+    expect(sha256(await collect(fresh.decrypt(sourceOf(whole))))).toBe(sha256(contents.get(key) ?? new Uint8Array(0)))
+  })
+
   it('is everything, with a key that only encrypts', async () => {
     const store = await repository()
     await expect(rotate(store, { current: named('current', publicOnly) })).rejects.toMatchObject({ code: 'ROTATION_KEY_ONE_WAY' })
