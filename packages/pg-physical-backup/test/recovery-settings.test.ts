@@ -48,6 +48,7 @@ archive_mode = 'off'
       [{ lsn: '16/b374d848' }, 'recovery_target_lsn', '16/B374D848'],
       [{ xid: '1234' }, 'recovery_target_xid', '1234'],
       [{ name: "it's" }, 'recovery_target_name', "it's"],
+      [{ immediate: true }, 'recovery_target', 'immediate'],
       [{ time: '2026-01-01Z' }, 'recovery_target_time', '2026-01-01 00:00:00.000000+00'],
     ] as const) {
       const targets = planFor(flags).settings.filter(([key]) => /^recovery_target(?:_name|_time|_xid|_lsn)?$/.test(key))
@@ -61,6 +62,19 @@ archive_mode = 'off'
     const names = planFor({ name: 'rp', keepArchiving: true }).settings.map(([name]) => name)
     expect(names).not.toContain('recovery_target_inclusive')
     expect(names).not.toContain('archive_mode')
+  })
+
+  it("stays on the backup's timeline to its own end, unless another one is asked for", () => {
+    expect(planFor({ immediate: true }).settings).toContainEqual(['recovery_target_timeline', 'current'])
+    expect(planFor({ immediate: true, timeline: '3' }).settings).toContainEqual(['recovery_target_timeline', '3'])
+    expect(planFor({ immediate: true }).target).toBe('the end of the backup itself')
+  })
+
+  it('reads no WAL ahead where that is asked for, and says nothing of it elsewhere', () => {
+    const request = parseRecoveryFlags({ immediate: true }, () => 0)
+    if (request === undefined) throw new Error('no recovery')
+    expect(planRecovery({ request, restoreCommand: 'x', withoutReadAhead: true }).settings).toContainEqual(['recovery_prefetch', 'off'])
+    expect(planRecovery({ request, restoreCommand: 'x' }).settings.map(([name]) => name)).not.toContain('recovery_prefetch')
   })
 
   it('makes a standby', () => {

@@ -41,6 +41,7 @@ describe('parseRecoveryFlags', () => {
 
   it.each([
     [{ time: '2026-01-01', lsn: '0/1' }, '--target-time and --target-lsn exclude each other'],
+    [{ name: 'x', immediate: true }, '--target-name and --target-immediate exclude each other'],
     [{ lsn: 'zero' }, "'zero' is not an LSN"],
     [{ xid: '-1' }, 'not a transaction number'],
     [{ xid: '18446744073709551616' }, 'not a transaction number'],

@@ -75,6 +75,7 @@ function recoveryWish(invocation: Invocation): RecoveryWish | undefined {
       lsn: textOf(flags['target-lsn']),
       xid: textOf(flags['target-xid']),
       name: textOf(flags['target-name']),
+      immediate: flags['target-immediate'] === true,
       timeline: textOf(flags['target-timeline']),
       action: textOf(flags['target-action']),
       inclusive: textOf(flags['target-inclusive']),

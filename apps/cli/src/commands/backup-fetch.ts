@@ -13,7 +13,8 @@ export const backupFetch: CommandDefinition = {
     'Restores a backup into DIRECTORY, which must be empty or absent. Choose it by name, by LATEST, by --target-user-data, or by the moment you',
     'want: with --target-time, --target-lsn, --target-xid or --target-name the newest backup that can reach it is taken, and the recovery settings',
     'of that server version are written, restore_command included. Start the server, look at the data, then promote it. An interrupted restore',
-    'is continued with the same command. Use --plan first: it prints what would happen and does nothing.',
+    'is continued with the same command. Use --plan first: it prints what would happen and does nothing. A permanent backup that retention has',
+    'left behind has no WAL but its own: --target-immediate restores it to its own end.',
   ].join('\n'),
   examples: [
     { command: 'waltz backup-fetch /srv/restored LATEST', explains: 'the newest backup, without recovery settings' },
@@ -21,6 +22,10 @@ export const backupFetch: CommandDefinition = {
     {
       command: "waltz backup-fetch /srv/restored --target-time '2026-03-01T14:59:59Z' --plan",
       explains: 'what that would take, without doing it',
+    },
+    {
+      command: 'waltz backup-fetch /srv/old base_000000010000000000000004 --target-immediate',
+      explains: 'a permanent backup, as it was when it was made',
     },
     { command: 'waltz backup-fetch /srv/standby LATEST --standby', explains: 'a standby that follows the archive' },
   ],
@@ -34,6 +39,11 @@ export const backupFetch: CommandDefinition = {
     { name: 'target-lsn', type: 'string', valueName: 'LSN', summary: 'Recover to this WAL position, such as 0/3000028' },
     { name: 'target-xid', type: 'string', valueName: 'XID', summary: 'Recover to the end of this transaction' },
     { name: 'target-name', type: 'string', valueName: 'NAME', summary: 'Recover to this restore point (pg_create_restore_point)' },
+    {
+      name: 'target-immediate',
+      type: 'boolean',
+      summary: "Recover to the backup's own end, and read no WAL behind it: for backups of which no other WAL is kept",
+    },
     { name: 'target-timeline', type: 'string', valueName: 'TIMELINE', summary: 'Timeline to follow: a number, current or latest' },
     { name: 'target-action', type: 'string', valueName: 'ACTION', summary: 'At the target: pause (default), promote or shutdown' },
     {

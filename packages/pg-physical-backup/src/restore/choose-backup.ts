@@ -171,7 +171,9 @@ function reasonFor(request: ChoiceRequest, backup: BackupCandidate, timeline: nu
   if (kind === 'time' || kind === 'lsn')
     return `the newest full backup that ended before ${describeTarget(request.target)}; ${ended}, ${on}`
   const guess =
-    kind === 'end' ? '' : `; nothing tells where ${describeTarget(request.target)} lies, so name an older backup if recovery ends before it`
+    kind === 'end' || kind === 'immediate'
+      ? ''
+      : `; nothing tells where ${describeTarget(request.target)} lies, so name an older backup if recovery ends before it`
   return `the newest full backup; ${ended}, ${on}${guess}`
 }
 

@@ -81,7 +81,7 @@ export async function prepareRestore(request: RestoreRequest): Promise<PreparedR
     const { parts, warnings: partWarnings } = checkListedParts(reader, present.parts, files.parts)
     const backupId = `${control.systemIdentifier}/${formatLsn(control.checkpointLsn)}/${sentinel.finishTime ?? ''}`
     const place = judgePlaces(request, mapping, { backup: name, backupId })
-    const recovery = request.recovery === undefined ? undefined : planRecoveryFor(request.recovery, sentinel)
+    const recovery = request.recovery === undefined ? undefined : planRecoveryFor(request.recovery, sentinel, wal)
     const plan: RestorePlan = {
       backup: describeBackup(chosen, sentinel, control),
       destination: place.destination,
@@ -227,13 +227,21 @@ function walWarnings(wal: PlannedWal | undefined): readonly string[] {
     )
   if (wal.holes.count > 0)
     warnings.push(
-      `the archive has a hole behind the backup, which recovery cannot pass: ${wal.holes.names.join(', ')}${wal.holes.count > wal.holes.names.length ? ' and more' : ''}`,
+      `the archive has a hole behind the backup, which recovery cannot pass: ${wal.holes.names.join(', ')}${wal.holes.count > wal.holes.names.length ? ' and more' : ''}; --target-immediate restores the backup to its own end`,
     )
   return warnings
 }
 
-function planRecoveryFor(wish: RecoveryWish, sentinel: Sentinel): RestorePlan['recovery'] {
-  if (sentinel.serverVersion === 0 || sentinel.serverVersion >= 120_000) return planRecovery(wish)
+/** The first version that reads WAL ahead of recovery (`recovery_prefetch`). */
+const READS_AHEAD_FROM = 150_000
+
+function planRecoveryFor(wish: RecoveryWish, sentinel: Sentinel, wal: PlannedWal | undefined): RestorePlan['recovery'] {
+  const { serverVersion } = sentinel
+  if (serverVersion === 0 || serverVersion >= 120_000) {
+    // What is behind a hole, or behind the target, is not there to be looked at: a permanent backup may have no WAL but its own.
+    const stopsShort = wish.request.target.kind === 'immediate' || (wal?.holes.count ?? 0) > 0
+    return planRecovery({ ...wish, withoutReadAhead: stopsShort && serverVersion >= READS_AHEAD_FROM })
+  }
   throw new Fault('unsupported', 'RECOVERY_VERSION_UNSUPPORTED', 'recovery settings are written for PostgreSQL 12 and newer', {
     context: { serverVersion: sentinel.serverVersion },
     hint: 'Restore without --target-* and --standby, and write recovery.conf by hand.',

@@ -19,6 +19,11 @@ export interface RecoveryPlanInput {
   readonly request: RecoveryRequest
   /** The whole `restore_command` as the server's shell sees it, with `%f` and `%p`. */
   readonly restoreCommand: string
+  /**
+   * Reads no WAL before it is needed: PostgreSQL 15 and newer ask for the next segment when the target is still ahead, and stop when that one
+   * is known to be missing. Only for servers that know `recovery_prefetch`.
+   */
+  readonly withoutReadAhead?: boolean
   /** Names of the variables that the server's environment must have for that command. */
   readonly requiredVariables?: readonly string[]
 }
@@ -30,6 +35,8 @@ const targetNames = [
   'recovery_target_xid',
   'recovery_target_lsn',
 ] as const
+/** Targets that recovery can stop before or behind. */
+const BEFORE_OR_BEHIND: ReadonlySet<RecoveryTarget['kind']> = new Set(['time', 'lsn', 'xid'])
 const blockStart = '# >>> written by waltz backup-fetch'
 const blockEnd = '# <<< written by waltz backup-fetch'
 
@@ -45,11 +52,11 @@ export function planRecovery(input: RecoveryPlanInput): RecoveryPlan {
   const settings: (readonly [string, string])[] = [['restore_command', input.restoreCommand]]
   for (const name of targetNames) if (name !== chosen?.[0]) settings.push([name, ''])
   if (chosen !== undefined) settings.push(chosen)
-  if (request.target.kind === 'time' || request.target.kind === 'lsn' || request.target.kind === 'xid')
-    settings.push(['recovery_target_inclusive', request.inclusive ? 'on' : 'off'])
+  if (BEFORE_OR_BEHIND.has(request.target.kind)) settings.push(['recovery_target_inclusive', request.inclusive ? 'on' : 'off'])
   settings.push(['recovery_target_timeline', String(request.timeline)], ['recovery_target_action', request.action])
   settings.push(['primary_conninfo', ''], ['primary_slot_name', ''])
   settings.push(['recovery_min_apply_delay', '0'], ['archive_cleanup_command', ''], ['recovery_end_command', ''])
+  if (input.withoutReadAhead === true) settings.push(['recovery_prefetch', 'off'])
   if (!request.keepArchiving) settings.push(['archive_mode', 'off'])
   return {
     signalFile: request.standby ? 'standby.signal' : 'recovery.signal',
@@ -117,6 +124,8 @@ function targetSetting(target: RecoveryTarget): readonly [string, string] | unde
       return ['recovery_target_xid', target.xid]
     case 'name':
       return ['recovery_target_name', target.name]
+    case 'immediate':
+      return ['recovery_target', 'immediate']
     case 'end':
     default:
       return undefined

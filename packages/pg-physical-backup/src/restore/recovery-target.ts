@@ -2,12 +2,13 @@ import { Fault } from '@waltz/errors'
 import { formatLsn, parseLsn, type Lsn } from '@waltz/pg-structures'
 import { parseTargetTime, type LocalOffset, type TargetTime } from './target-time.ts'
 
-/** How far recovery goes. `end` is the end of the archived WAL. */
+/** How far recovery goes. `immediate` is the end of the backup itself, `end` that of the archived WAL. */
 export type RecoveryTarget =
   | { readonly kind: 'time'; readonly time: TargetTime }
   | { readonly kind: 'lsn'; readonly lsn: Lsn }
   | { readonly kind: 'xid'; readonly xid: string }
   | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'immediate' }
   | { readonly kind: 'end' }
 
 /** What the server does at the target. */
@@ -19,7 +20,7 @@ export type TargetTimeline = 'latest' | 'current' | number
 export interface RecoveryRequest {
   readonly target: RecoveryTarget
   readonly timeline: TargetTimeline
-  /** Stop just after the target (true, PostgreSQL's default) or just before it. Means nothing for `name` and `end`. */
+  /** Stop just after the target (true, PostgreSQL's default) or just before it. Means nothing for `name`, `immediate` and `end`. */
   readonly inclusive: boolean
   readonly action: TargetAction
   /** Write `standby.signal` instead of `recovery.signal`. */
@@ -34,6 +35,7 @@ export interface RecoveryFlags {
   readonly lsn?: string | undefined
   readonly xid?: string | undefined
   readonly name?: string | undefined
+  readonly immediate?: boolean | undefined
   readonly timeline?: string | undefined
   readonly action?: string | undefined
   readonly inclusive?: string | undefined
@@ -45,7 +47,7 @@ export interface RecoveryFlags {
  * Reads the recovery flags. undefined when no target, timeline, action or standby was asked for: then a restore
  * writes no recovery setting at all.
  * @throws Fault `invalid` `RECOVERY_TARGET_INVALID` for a text that PostgreSQL would refuse, and when more than one of
- * time, LSN, transaction and name is given.
+ * time, LSN, transaction, name and the backup's own end is given.
  */
 export function parseRecoveryFlags(flags: RecoveryFlags, localOffset: LocalOffset): RecoveryRequest | undefined {
   const target = targetOf(flags, localOffset)
@@ -53,12 +55,13 @@ export function parseRecoveryFlags(flags: RecoveryFlags, localOffset: LocalOffse
   if (!asked) {
     const loose = flags.action !== undefined ? '--target-action' : flags.inclusive !== undefined ? '--target-inclusive' : undefined
     if (loose !== undefined)
-      throw invalid(`${loose} needs a target`, 'Give --target-time, --target-lsn, --target-xid or --target-name too.')
+      throw invalid(`${loose} needs a target`, 'Give --target-time, --target-lsn, --target-xid, --target-name or --target-immediate too.')
     return undefined
   }
   return {
     target,
-    timeline: parseTimeline(flags.timeline),
+    // Other timelines may leave this one before the backup ended.
+    timeline: target.kind === 'immediate' && flags.timeline === undefined ? 'current' : parseTimeline(flags.timeline),
     inclusive: parseInclusive(flags.inclusive),
     action: parseAction(flags.action),
     standby: flags.standby === true,
@@ -77,6 +80,8 @@ export function describeTarget(target: RecoveryTarget): string {
       return `transaction ${target.xid}`
     case 'name':
       return `restore point '${target.name}'`
+    case 'immediate':
+      return 'the end of the backup itself'
     case 'end':
     default:
       return 'the end of the archived WAL'
@@ -84,7 +89,7 @@ export function describeTarget(target: RecoveryTarget): string {
 }
 
 function targetOf(flags: RecoveryFlags, localOffset: LocalOffset): RecoveryTarget {
-  const given = (['time', 'lsn', 'xid', 'name'] as const).filter((key) => flags[key] !== undefined)
+  const given = (['time', 'lsn', 'xid', 'name', 'immediate'] as const).filter((key) => flags[key] !== undefined && flags[key] !== false)
   if (given.length > 1) {
     const names = given.map((key) => `--target-${key}`).join(' and ')
     throw invalid(`${names} exclude each other`, 'PostgreSQL stops at one target: give one of them.')
@@ -93,7 +98,7 @@ function targetOf(flags: RecoveryFlags, localOffset: LocalOffset): RecoveryTarge
   if (flags.lsn !== undefined) return { kind: 'lsn', lsn: parseTargetLsn(flags.lsn) }
   if (flags.xid !== undefined) return { kind: 'xid', xid: parseXid(flags.xid) }
   if (flags.name !== undefined) return { kind: 'name', name: parseName(flags.name) }
-  return { kind: 'end' }
+  return { kind: flags.immediate === true ? 'immediate' : 'end' }
 }
 
 function parseTargetLsn(text: string): Lsn {
