@@ -27,6 +27,14 @@ export interface BenchOptions {
   /** The codecs suite: content for the clock, and two amounts for the memory. */
   readonly transformBytes: number
   readonly transformMemoryBytes: readonly number[]
+  /** Held while anything is measured. */
+  readonly lock: string | undefined
+  /** How often a run that others disturbed is repeated. */
+  readonly patience: number
+  /** Runs only workloads whose titles contain one of these, where there are any. */
+  readonly only: readonly string[]
+  /** Figures of earlier runs (files of `--json`) that count, too. */
+  readonly earlier: readonly string[]
   readonly json: string | undefined
   readonly markdown: string | undefined
   readonly write: boolean
@@ -37,6 +45,10 @@ const flags = {
   rounds: { type: 'string' },
   sizes: { type: 'string' },
   codecs: { type: 'string' },
+  lock: { type: 'string' },
+  only: { type: 'string', multiple: true },
+  earlier: { type: 'string', multiple: true },
+  patience: { type: 'string' },
   json: { type: 'string' },
   markdown: { type: 'string' },
   write: { type: 'boolean' },
@@ -57,7 +69,7 @@ export function parseArguments(
   const unknown = positionals.find((name) => !suiteNames.includes(name))
   if (unknown !== undefined) throw new Error(`there is no suite ${unknown}; the suites are ${suiteNames.join(', ')}`)
   const quick = values.quick === true
-  const rounds = values.rounds === undefined ? (quick ? 2 : 5) : parseCount(values.rounds)
+  const rounds = values.rounds === undefined ? (quick ? 2 : 5) : parseCount('--rounds', values.rounds)
   return {
     mode: values.help === true ? 'help' : values.list === true ? 'list' : 'run',
     suites: suiteNames.filter((name) => (positionals.length === 0 ? byDefault : positionals).includes(name)),
@@ -71,8 +83,12 @@ export function parseArguments(
     memoryRounds: quick ? 1 : Math.min(3, rounds),
     storageBytes: quick ? 128 * MIB : GIB,
     storageFiles: quick ? 25 : 200,
-    transformBytes: quick ? 32 * MIB : 96 * MIB,
-    transformMemoryBytes: quick ? [32 * MIB, 128 * MIB] : [64 * MIB, GIB],
+    transformBytes: quick ? 32 * MIB : 128 * MIB,
+    transformMemoryBytes: quick ? [64 * MIB, 256 * MIB] : [64 * MIB, GIB],
+    lock: values.lock,
+    only: values.only ?? [],
+    earlier: values.earlier ?? [],
+    patience: values.patience === undefined ? 0 : parseCount('--patience', values.patience),
     json: values.json,
     markdown: values.markdown,
     write: values.write === true,
@@ -98,8 +114,8 @@ function parseCodecs(text: string): readonly CodecName[] {
   })
 }
 
-function parseCount(text: string): number {
+function parseCount(flag: string, text: string): number {
   const count = Number(text)
-  if (!Number.isSafeInteger(count) || count < 1) throw new Error(`--rounds takes a number from 1 on, not ${text}`)
+  if (!Number.isSafeInteger(count) || count < 1) throw new Error(`${flag} takes a number from 1 on, not ${text}`)
   return count
 }

@@ -41,7 +41,13 @@ export function bytesNeeded(options: BenchOptions): number {
   const clusters = [...sized, ...(has('memory') ? [options.memoryBaseBytes] : [])].reduce((sum, size) => sum + size * 1.4, 2 ** 30)
   const work = Math.max(0, ...sized) * 5
   const memory = has('memory') ? options.memoryBaseBytes * 12 + options.memoryFiles * 16_384 : 0
-  return clusters + Math.max(work, memory) + (has('relations') ? options.relations * 80_000 : 0) + (has('wal') || has('codecs') ? 2 ** 31 : 0) + (has('codecs') ? 6 * 2 ** 30 : 0)
+  return (
+    clusters +
+    Math.max(work, memory) +
+    (has('relations') ? options.relations * 80_000 : 0) +
+    (has('wal') || has('codecs') ? 2 ** 31 : 0) +
+    (has('codecs') ? 6 * 2 ** 30 : 0)
+  )
 }
 
 /** @throws Error when the file system of `folder` has no room for the run. */

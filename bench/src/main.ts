@@ -46,6 +46,12 @@ async function main(options: BenchOptions): Promise<void> {
   }
 }
 
+/** A suite that runs only when it is named has a section of its own, when it ran alone. */
+function sectionOf(options: BenchOptions): string | undefined {
+  const [only, ...others] = suites.filter(({ name }) => options.suites.includes(name))
+  return only?.onlyByName === true && others.length === 0 ? only.name : undefined
+}
+
 async function run(
   options: BenchOptions,
   tools: Tools,
@@ -53,6 +59,7 @@ async function run(
 ): Promise<void> {
   for (const line of absentLines(seen)) progress.say(line)
   const folder = temporaryFolder()
+  const section = sectionOf(options)
   progress.say(`${runsAs()}, in ${folder.path}`)
   const command = ['npm run bench', ...(args.length === 0 ? [] : ['--', ...args])].join(' ')
   const bench = startBench({ options, folder, tools, peers: seen, progress, command, now: () => new Date() })
@@ -70,7 +77,8 @@ async function run(
     process.stdout.write(renderPlain(report))
     if (options.json !== undefined) writeFileSync(options.json, renderJson(report))
     if (options.markdown !== undefined) writeFileSync(options.markdown, renderMarkdown(report))
-    if (options.write && report.complete) writeBetweenMarkers(join(workspaceRoot, 'docs/benchmarks.md'), renderMarkdown(report))
+    if (options.write && report.complete)
+      writeBetweenMarkers(join(workspaceRoot, 'docs/benchmarks.md'), renderMarkdown(report, section === undefined ? 3 : 4), section)
     progress.say(`${formatDuration(report.seconds)} in all`)
     process.exitCode = report.complete && !report.remarks.some(({ failure }) => failure) ? 0 : 1
   } finally {

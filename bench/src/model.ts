@@ -185,6 +185,8 @@ export interface Workload extends WorkloadFacts {
   /** Name of the peer that ratios divide by. */
   readonly against: string
   readonly rounds: number
+  /** Nothing of it goes to a disk, so that nobody waits for what is dirty before each run. */
+  readonly diskless?: boolean
   /** Rounds before those, which do not count. */
   readonly warmUps: number
   /** A guess, for the time left. */

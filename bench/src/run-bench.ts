@@ -1,8 +1,10 @@
 /** One run from the first cluster to the report. */
+import { readFileSync } from 'node:fs'
 import type { TemporaryFolder } from '@waltz/testkit'
 import type { BenchOptions } from './arguments.ts'
 import { createClusters } from './clusters/clusters.ts'
 import { describeEnvironment, expectRoom } from './environment.ts'
+import { createMachineLock } from './meter/machine-lock.ts'
 import { killMeasured } from './meter/measure.ts'
 import { createObjectServer } from './object-server.ts'
 import type { Bench, Remark, ResultRow, SeenPeer, Tools, Workload } from './model.ts'
@@ -10,7 +12,8 @@ import { formatDuration, secondsLeft, type Progress } from './progress.ts'
 import type { Report } from './report/report.ts'
 import { runWorkload, shortLine } from './run-workload.ts'
 import { suites } from './suites/index.ts'
-import { judge } from './targets.ts'
+import { mergeRows } from './statistics.ts'
+import { judge, targets } from './targets.ts'
 
 export interface RunOptions {
   readonly options: BenchOptions
@@ -57,9 +60,14 @@ async function measureAll(bench: Bench, run: RunOptions): Promise<Report> {
   const { options, progress } = bench
   expectRoom(bench.folder.path, options)
   const startedAt = run.now()
-  const workloads = suites.filter(({ name }) => options.suites.includes(name)).flatMap((suite) => suite.workloads(options))
-  const rows: ResultRow[] = []
+  const workloads = suites
+    .filter(({ name }) => options.suites.includes(name))
+    .flatMap((suite) => suite.workloads(options))
+    .filter(({ title }) => options.only.length === 0 || options.only.some((text) => title.includes(text)))
+  const measured: ResultRow[] = []
+  const earlier = options.earlier.flatMap((path) => (JSON.parse(readFileSync(path, 'utf8')) as Pick<Report, 'rows'>).rows)
   const remarks: Remark[] = []
+  const lock = createMachineLock(options.lock)
   const elapsed = (): number => (run.now().getTime() - startedAt.getTime()) / 1000
   let done = 0
   for (const [index, workload] of workloads.entries()) {
@@ -71,8 +79,9 @@ async function measureAll(bench: Bench, run: RunOptions): Promise<Report> {
     }
     advance(0, 'preparing')
     try {
+      await lock.turn(bench.signal)
       const result = await runWorkload(bench, workload, advance)
-      rows.push(...result.rows)
+      measured.push(...result.rows)
       remarks.push(...result.remarks)
       progress.say(`[${index + 1}/${workloads.length}] ${workload.title}`)
       for (const row of result.rows) progress.say(shortLine(row))
@@ -84,6 +93,8 @@ async function measureAll(bench: Bench, run: RunOptions): Promise<Report> {
     }
     done += workload.expectedSeconds
   }
+  await lock.release()
+  const rows = mergeRows([...earlier, ...measured])
   return {
     startedAt: startedAt.toISOString(),
     seconds: elapsed(),
@@ -92,10 +103,13 @@ async function measureAll(bench: Bench, run: RunOptions): Promise<Report> {
     complete: !bench.signal.aborted,
     environment: describeEnvironment(bench.folder.path),
     server: 'PostgreSQL 15 from npm',
-    peers: bench.peers,
+    peers: bench.peers.filter(({ peer, found }) => found === undefined || rows.some((row) => row.peer === peer.name)),
     rows,
     remarks,
-    verdicts: judge(rows),
+    verdicts: judge(
+      rows,
+      targets.filter(({ suite }) => options.suites.includes(suite)),
+    ),
   }
 }
 

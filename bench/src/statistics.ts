@@ -1,5 +1,5 @@
 /** The few figures that many runs come to. Every function here takes at least one number unless it says otherwise. */
-import type { ResultRow } from './model.ts'
+import type { ResultRow, Sample } from './model.ts'
 
 /** The middle one, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
@@ -58,6 +58,16 @@ export function ratios(row: Summary, base: Summary): { readonly wall: number; re
   return { wall: row.wallMs.min / base.wallMs.min, cpu: row.cpuMs.min / base.cpuMs.min }
 }
 
+/** Whether others took so much of the machine while one run lasted that it can be seen in its figures. */
+export function isDisturbed({ wallMs, foreignCpuMs }: Pick<Sample, 'wallMs' | 'foreignCpuMs'>): boolean {
+  return foreignCpuMs > NOISY_CORES * wallMs + ROUGHNESS_MS
+}
+
+/** The run of two that others disturbed less, by how many cores they took. */
+export function lessDisturbed(a: Sample, b: Sample): Sample {
+  return b.foreignCpuMs / b.wallMs < a.foreignCpuMs / a.wallMs ? b : a
+}
+
 /** Cores that others may take. */
 export const NOISY_CORES = 0.2
 /** The machine counts in hundredths of a second, so that a run may be wrong by half of one. */
@@ -67,4 +77,15 @@ const ROUGHNESS_MS = 5
 export function rotated<Item>(items: readonly Item[], round: number): readonly Item[] {
   const start = items.length === 0 ? 0 : round % items.length
   return [...items.slice(start), ...items.slice(0, start)]
+}
+
+/** One row for each peer of each workload, with the samples of all that there are, in the order of first appearance. */
+export function mergeRows(rows: readonly ResultRow[]): readonly ResultRow[] {
+  const merged = new Map<string, ResultRow>()
+  for (const row of rows) {
+    const key = JSON.stringify([row.suite, row.title, row.peer])
+    const known = merged.get(key)
+    merged.set(key, known === undefined ? row : { ...known, samples: [...known.samples, ...row.samples] })
+  }
+  return [...merged.values()]
 }

@@ -19,14 +19,18 @@ Flags:
   --rounds N         Rounds (5; --quick 2); workloads that take milliseconds have four times as many
   --sizes LIST       Sizes of the clusters to back up and restore, such as 512MiB,1GiB (1GiB,3GiB; --quick 128MiB)
   --codecs LIST      Codecs to back up and restore with (lz4,zstd,brotli,none; --quick lz4,zstd)
+  --lock FILE        Hold this lock (flock) while measuring, for 45 s at a time, where several share a machine
+  --patience N       Repeat a run that others disturbed up to N times, and keep the one that was disturbed least
+  --only TEXT        Only workloads whose titles contain TEXT; may be repeated
+  --earlier FILE     Add the samples of an earlier run (--json) of the same machine and sources; may be repeated
   --json FILE        Write every sample
   --markdown FILE    Write the tables as Markdown
-  --write            Put the tables into docs/benchmarks.md
+  --write            Put the tables into docs/benchmarks.md; a suite that runs only when named has a section of its own there
   --list             Show workloads, peers, and which of them are absent
   -h, --help         Show this
 
 The temporary folder is made in TMPDIR and removed at the end. Linux on x64; Debian packages of the peers:
-  apt-get install postgresql-client pgbackrest lz4 zstd brotli
+  apt-get install postgresql-client pgbackrest lz4 zstd brotli xz-utils gzip lzop gpg rclone
 `
 }
 

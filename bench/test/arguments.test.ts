@@ -30,6 +30,8 @@ describe('the command line', () => {
 
   test('files and modes', () => {
     expect(parse('--json', 'a.json', '--markdown=b.md', '--write')).toMatchObject({ json: 'a.json', markdown: 'b.md', write: true })
+    expect(parse('--lock', '/tmp/l', '--patience', '3')).toMatchObject({ lock: '/tmp/l', patience: 3 })
+    expect(parse()).toMatchObject({ lock: undefined, patience: 0 })
     expect(parse('--list').mode).toBe('list')
     expect(parse('--list', '-h').mode).toBe('help')
   })
@@ -38,6 +40,7 @@ describe('the command line', () => {
     [['codecs'], /no suite codecs; the suites are backup, restore, wal/],
     [['--rounds', '0'], /--rounds takes a number from 1 on, not 0/],
     [['--rounds', 'two'], /not two/],
+    [['--patience', '-1'], /--patience/],
     [['--codecs', 'lz4,gzip'], /not gzip/],
     [['--sizes', '5'.repeat(3) + 'x'], /not 555x/],
     [['--fast'], /--fast/],

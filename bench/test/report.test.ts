@@ -97,6 +97,14 @@ describe('the page', () => {
     expect(betweenMarkers(once, 'new')).toBe(once)
   })
 
+  test('a suite that runs only when named has a section of its own', () => {
+    const own =
+      '<!-- begin of the figures of codecs: written by npm run bench -- codecs --write -->\n<!-- end of the figures of codecs -->\n'
+    expect(betweenMarkers(`${own}${page}`, 'new', 'codecs')).toBe(`${own.replace('-->\n<', '-->\n\nnew\n\n<')}${page}`)
+    expect(betweenMarkers(`${own}${page}`, 'new')).toBe(`${own}${betweenMarkers(page, 'new')}`)
+    expect(() => betweenMarkers(page, 'new', 'codecs')).toThrow(/of codecs/)
+  })
+
   test('a page without markers is refused', () => {
     expect(() => betweenMarkers('before\nafter\n', 'new')).toThrow(/no lines/)
   })

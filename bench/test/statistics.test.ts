@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Sample } from '../src/model.ts'
-import { median, ratios, rotated, spread, summarize } from '../src/statistics.ts'
+import type { ResultRow, Sample } from '../src/model.ts'
+import { isDisturbed, lessDisturbed, median, mergeRows, ratios, rotated, spread, summarize } from '../src/statistics.ts'
 
 const sample = (change: Partial<Sample> = {}): Sample => ({
   wallMs: 100,
@@ -27,6 +27,17 @@ describe('median and spread', () => {
   })
 })
 
+describe('disturbed runs', () => {
+  test('are those in which others took more than a fifth of a core', () => {
+    expect([sample({ foreignCpuMs: 24 }), sample({ foreignCpuMs: 26 })].map(isDisturbed)).toEqual([false, true])
+  })
+
+  test('of two the one counts of which others took the smaller part', () => {
+    const [long, short] = [sample({ wallMs: 1000, foreignCpuMs: 300 }), sample({ foreignCpuMs: 50 })]
+    expect([lessDisturbed(long, short), lessDisturbed(short, long)]).toEqual([long, long])
+  })
+})
+
 describe('summaries', () => {
   test('ratios divide minima by minima', () => {
     const ours = summarize({ samples: [sample({ wallMs: 60, cpuMs: 50 }), sample({ wallMs: 50, cpuMs: 90 })] })
@@ -50,4 +61,22 @@ describe('summaries', () => {
 test('every round begins one further', () => {
   expect([0, 1, 2, 3].map((round) => rotated(['a', 'b', 'c'], round).join(''))).toEqual(['abc', 'bca', 'cab', 'abc'])
   expect(rotated([], 3)).toEqual([])
+})
+
+test('samples of the same peer of the same workload come together', () => {
+  const row = (title: string, peer: string, wallMs: number): ResultRow => ({
+    suite: 's',
+    operation: 'o',
+    title,
+    against: 'a',
+    peer,
+    samples: [sample({ wallMs })],
+    storedBytes: undefined,
+  })
+  const merged = mergeRows([row('x', 'waltz', 1), row('x', 'tar', 2), row('y', 'waltz', 3), row('x', 'waltz', 4)])
+  expect(merged.map(({ title, peer, samples }) => [title, peer, ...samples.map(({ wallMs }) => wallMs)])).toEqual([
+    ['x', 'waltz', 1, 4],
+    ['x', 'tar', 2],
+    ['y', 'waltz', 3],
+  ])
 })

@@ -31,7 +31,7 @@ export interface DriverJob {
   readonly output?: string
   /** Streams at once, each through the whole input. */
   readonly streams: number
-  /** Whether some MiB go through the stage before the clock starts. Left out where memory is measured. */
+  /** Whether the stage works for a second before the clock starts. Left out where memory is measured. */
   readonly warm: boolean
   /** An armoured private key of OpenPGP. */
   readonly keyFile?: string

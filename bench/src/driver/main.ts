@@ -1,21 +1,20 @@
 /** Runs one job (JSON in the first argument) and prints what it took. Started by the harness, with `--conditions=source`. */
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { CHUNK_BYTES, createBlockPool, giveBack, type ByteStage } from '@waltz/bytes'
+import { createBlockPool, giveBack } from '@waltz/bytes'
 import { parsePeakResident } from '../meter/proc-files.ts'
 import { formatReport, type DriverJob } from './job.ts'
-import { wholePieces } from './raw-loops.ts'
-import { openStage } from './stages.ts'
+import { openStage, type OpenedStage } from './stages.ts'
 
-/** Results that the stage gives before the clock starts. */
-const WARM_BYTES = 16 * 2 ** 20
+/** How long the stage works before the clock starts: a shorter time would be about the compiler of the runtime. */
+const WARM_MS = 1000
 
 const job = JSON.parse(process.argv[2] ?? '') as DriverJob
 const stage = await openStage(job)
 if (job.warm) await warmUp(stage, job)
 process.stdout.write(formatReport(await run(stage, job)))
 
-async function run(stage: ByteStage, job: DriverJob): Promise<Parameters<typeof formatReport>[0]> {
+async function run(stage: OpenedStage, job: DriverJob): Promise<Parameters<typeof formatReport>[0]> {
   const sink = openSync(job.output ?? '/dev/null', 'w')
   const baseRssBytes = residentFromNowOn()
   const cpu = process.cpuUsage()
@@ -40,12 +39,12 @@ function writeWhole(sink: number, chunk: Uint8Array): void {
 }
 
 async function through(
-  stage: ByteStage,
+  stage: OpenedStage,
   job: DriverJob,
   write: (chunk: Uint8Array) => void,
 ): Promise<{ readonly into: number; readonly out: number }> {
   const sums = { into: 0, out: 0 }
-  for await (const chunk of stage(readInput(job, sums))) {
+  for await (const chunk of stage.run(readInput(job, sums, stage.chunkBytes))) {
     sums.out += chunk.length
     write(chunk)
     giveBack(chunk)
@@ -53,22 +52,27 @@ async function through(
   return sums
 }
 
-async function warmUp(stage: ByteStage, job: DriverJob): Promise<void> {
-  let left = WARM_BYTES
-  for await (const chunk of stage(readInput(job, { into: 0 }))) {
-    left -= chunk.length
-    giveBack(chunk)
-    if (left <= 0) break
+async function warmUp(stage: OpenedStage, job: DriverJob): Promise<void> {
+  const end = performance.now() + WARM_MS
+  let worked = true
+  while (worked && performance.now() < end) {
+    worked = false
+    for await (const chunk of stage.run(readInput(job, { into: 0 }, stage.chunkBytes))) {
+      worked = chunk.length > 0
+      giveBack(chunk)
+      if (performance.now() >= end) break
+    }
   }
 }
 
 /** The input, a chunk read ahead while the stage works, in lent chunks: as the stores and the reader of data files do it. */
-async function* readInput(job: DriverJob, sums: { into: number }): AsyncGenerator<Uint8Array, void, undefined> {
-  const pool = createBlockPool(wholePieces(job.stage, job.direction) ?? CHUNK_BYTES)
+async function* readInput(job: DriverJob, sums: { into: number }, chunkBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
+  const pool = createBlockPool(chunkBytes)
   const handle = await open(job.input)
   try {
     const { size } = await handle.stat()
-    const total = job.bytes ?? size
+    const total = size === 0 ? 0 : (job.bytes ?? size)
+    if (total === 0) return
     const read = async (offset: number): Promise<Uint8Array> => {
       const chunk = pool.take()
       const wanted = Math.min(chunk.length, total - offset, size - (offset % size))

@@ -89,16 +89,16 @@ export function extensionOf(stage: StageName): string {
 }
 
 const EXTENSIONS: Readonly<Partial<Record<StageName, string>>> = {
-  'lz4': 'lz4',
+  lz4: 'lz4',
   'lz4 4 MiB': 'lz4',
-  'zstd': 'zst',
-  'brotli': 'br',
+  zstd: 'zst',
+  brotli: 'br',
   'brotli-wasm': 'br',
-  'lzma': 'lzma',
+  lzma: 'lzma',
   'lzma-native': 'lzma',
-  'gzip': 'gz',
-  'lzo': 'lzo',
-  'openpgp': 'gpg',
+  gzip: 'gz',
+  lzo: 'lzo',
+  openpgp: 'gpg',
 }
 
 /** Whether a stage can only read. */

@@ -12,7 +12,11 @@ export function compactTables(rows: readonly ResultRow[]): readonly TitledTable[
     const own = rows.filter((row) => row.operation === operation)
     return own.every(({ against }) => against === 'waltz')
       ? { title: operation, note: 'peaks above what was resident before the work began, the most of all rounds', table: memoryTable(own) }
-      : { title: operation, note: 'throughput: minimum of the peer over the minimum of waltz, so more is better; CPU likewise', table: speedTable(own) }
+      : {
+          title: operation,
+          note: 'throughput: minimum of the peer over the minimum of waltz, so more is better; CPU likewise',
+          table: speedTable(own),
+        }
   })
 }
 

@@ -1,15 +1,6 @@
 /** The report as text for a terminal, as Markdown and as JSON. */
 import { summarize } from '../statistics.ts'
-import {
-  absentLines,
-  environmentLine,
-  noiseLine,
-  peerTable,
-  verdictLine,
-  verdictTable,
-  workloadTables,
-  type Report,
-} from './report.ts'
+import { absentLines, environmentLine, noiseLine, peerTable, verdictLine, verdictTable, workloadTables, type Report } from './report.ts'
 import { markdownTable, plainTable } from './table.ts'
 
 const COLUMNS =
@@ -24,23 +15,25 @@ export function renderPlain(report: Report): string {
   return `${lines.join('\n')}\n`
 }
 
-export function renderMarkdown(report: Report): string {
+/** `level` is that of the headings. */
+export function renderMarkdown(report: Report, level = 3): string {
+  const mark = '#'.repeat(level)
   const lines = [
     `Measured ${report.startedAt.slice(0, 10)} with \`${report.command}\`${report.quick ? ' (small data, few rounds: a look, not a proof)' : ''}: ${environmentLine(report)}.`,
     '',
-    `### Targets: ${verdictLine(report.verdicts)}`,
+    `${mark} Targets: ${verdictLine(report.verdicts)}`,
     '',
     markdownTable(verdictTable(report.verdicts)),
     '',
-    '### Figures',
+    `${mark} Figures`,
     '',
     COLUMNS,
     '',
   ]
   for (const { title, note, table } of workloadTables(report.rows)) {
-    lines.push(`#### ${title}`, '', `${note}.`, '', markdownTable(table), '')
+    lines.push(`${mark}# ${title}`, '', `${note}.`, '', markdownTable(table), '')
   }
-  lines.push('### Peers', '', markdownTable(peerTable(report.peers)), '', ...closing(report).map((line) => `- ${line.split('\n')[0]}`))
+  lines.push(`${mark} Peers`, '', markdownTable(peerTable(report.peers)), '', ...closing(report).map((line) => `- ${line.split('\n')[0]}`))
   return `${lines.join('\n').trimEnd()}\n`
 }
 

@@ -3,6 +3,7 @@ import type { StageName } from '../driver/job.ts'
 import type { Bench, OpenWorkload, Suite, Workload } from '../model.ts'
 import { formatBytes } from '../report/units.ts'
 import { clearWork } from './cells.ts'
+import { endAgent } from './transform-keys.ts'
 import { transformCells, type TransformCase } from './transform-cells.ts'
 
 /** What a workload of this suite is, before it is given its rounds. */
@@ -40,6 +41,9 @@ const MEMORY: readonly (readonly [StageName, number])[] = [
   ['openpgp', 200],
   ['aws-kms', 500],
 ]
+/** Slower ones are given less for the second look at memory. */
+const SLOW_PACE = 20
+const MOST_SLOW_BYTES = 256 * 2 ** 20
 const CONTENTS = ['table', 'WAL', 'random'] as const
 
 /** The packages `codecs` and `crypto` by themselves, in one process, beside the program or the library of each format. */
@@ -63,9 +67,14 @@ function rows(options: BenchOptions): readonly Row[] {
   )
   const twice = both.flatMap((direction) =>
     (direction === 'pack' ? packing : REFERENCES).flatMap((reference) =>
-      (['table', 'WAL'] as const).map(
-        (content): Row => ({ ...reference, direction, content, bytes: sized(reference.stage), streams: 2, memory: false }),
-      ),
+      (['table', 'WAL'] as const).map((content): Row => ({
+        ...reference,
+        direction,
+        content,
+        bytes: sized(reference.stage),
+        streams: 2,
+        memory: false,
+      })),
     ),
   )
   const ciphers = both.flatMap((direction) =>
@@ -73,9 +82,16 @@ function rows(options: BenchOptions): readonly Row[] {
   )
   const memory = both.flatMap((direction) =>
     MEMORY.filter(([stage]) => direction === 'unpack' || (stage !== 'gzip' && stage !== 'lzo')).flatMap(([stage, pace]) =>
-      options.transformMemoryBytes.map(
-        (size): Row => ({ stage, pace, direction, content: 'table', bytes: size, streams: 1, memory: true, against: 'waltz' }),
-      ),
+      options.transformMemoryBytes.map((size): Row => ({
+        stage,
+        pace,
+        direction,
+        content: 'table',
+        bytes: pace < SLOW_PACE ? Math.min(size, MOST_SLOW_BYTES) : size,
+        streams: 1,
+        memory: true,
+        against: 'waltz',
+      })),
     ),
   )
   return [...alone, ...twice, ...ciphers, ...memory]
@@ -93,7 +109,7 @@ export function operationOf({ stage, direction, streams, memory }: TransformCase
 function workload(row: Row, options: BenchOptions): Workload {
   const { stage, content, bytes, memory, against, pace, streams } = row
   const operation = operationOf(row)
-  const rounds = memory ? Math.min(2, options.rounds) : options.rounds
+  const rounds = memory ? 1 : options.rounds
   return {
     suite: 'codecs',
     operation,
@@ -101,6 +117,7 @@ function workload(row: Row, options: BenchOptions): Workload {
     content,
     bytes: bytes * streams,
     compact: true,
+    diskless: true,
     title: `${operation}, ${stage}, ${memory ? formatBytes(bytes) : content}`,
     against,
     rounds,
@@ -109,7 +126,10 @@ function workload(row: Row, options: BenchOptions): Workload {
     open: async (bench: Bench): Promise<OpenWorkload> => ({
       cells: await transformCells(bench, row),
       server: undefined,
-      close: () => clearWork(bench),
+      close: () => {
+        endAgent(bench)
+        clearWork(bench)
+      },
     }),
   }
 }

@@ -89,7 +89,8 @@ async function startOf(bench: Bench, peer: Peer, maker: Maker): Promise<NonNulla
   const input = maker.job.direction === 'pack' ? nothing : await maker.packed(peer, nothing)
   const action = peer.transform?.({ ...maker.job, input }, bench.tools)
   const start = { wallMs: Number.POSITIVE_INFINITY, cpuMs: Number.POSITIVE_INFINITY }
-  for (let turn = 0; action !== undefined && turn < STARTS; turn += 1) {
+  if (action === undefined) throw new Error(`${peer.name} has no such command`)
+  for (let turn = 0; turn < STARTS; turn += 1) {
     const { wallMs, cpuMs } = await measure(action.command, undefined)
     start.wallMs = Math.min(start.wallMs, wallMs)
     start.cpuMs = Math.min(start.cpuMs, cpuMs)

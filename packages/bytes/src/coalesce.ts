@@ -1,5 +1,5 @@
 import type { ByteSource } from './byte-source.ts'
-import { giveBack } from './lent-bytes.ts'
+import { createBlockPool, giveBack, type BlockPool } from './lent-bytes.ts'
 
 /** Chunk size between stages, in bytes. The figures behind it are in docs/decisions/0001-byte-source.md. */
 export const CHUNK_BYTES = 262_144
@@ -7,14 +7,15 @@ export const CHUNK_BYTES = 262_144
 /**
  * Regroups any chunks into chunks of exactly `size` bytes; only the last may be shorter. A chunk of that size, and a last one that
  * is shorter, is passed on as it is, so a producer that builds whole blocks pays nothing here; a larger one is split into views
- * that do not overlap. A chunk that is copied whole is given back.
+ * that do not overlap. A chunk that is copied whole is given back, and what it was copied into is lent.
  */
 export async function* coalesce(source: ByteSource, size: number = CHUNK_BYTES): AsyncGenerator<Uint8Array, void, undefined> {
+  const pool = createBlockPool(size, { maxSpare: MAX_SPARE_BLOCKS })
   let rest: Rest | undefined
   for await (const chunk of source) {
     let offset = 0
     if (rest !== undefined) {
-      offset = extend(rest, chunk, size)
+      offset = extend(rest, chunk, pool)
       if (rest.bytes.length < size) continue
       yield rest.bytes
       rest = undefined
@@ -25,6 +26,9 @@ export async function* coalesce(source: ByteSource, size: number = CHUNK_BYTES):
   if (rest !== undefined) yield rest.bytes
 }
 
+/** Of blocks that came back. More are in use at once where several are worked on. */
+const MAX_SPARE_BLOCKS = 2
+
 /** What was not passed on yet: less than a block; the beginning of `block` once something had to be added. */
 interface Rest {
   bytes: Uint8Array
@@ -32,10 +36,11 @@ interface Rest {
 }
 
 /** Adds as much of a chunk as makes a block; how much that is. */
-function extend(rest: Rest, chunk: Uint8Array, size: number): number {
+function extend(rest: Rest, chunk: Uint8Array, pool: BlockPool): number {
+  const size = pool.blockBytes
   const before = rest.bytes.length
   if (rest.block === undefined) {
-    rest.block = Buffer.allocUnsafeSlow(size)
+    rest.block = pool.take()
     rest.block.set(rest.bytes)
     giveBack(rest.bytes)
   }

@@ -3,6 +3,7 @@ import { Fault } from '@waltz/errors'
 import * as zlib from 'node:zlib'
 import type { ByteCursor } from './byte-cursor.ts'
 import { compressorOptions, engineOptions } from './engine-options.ts'
+import { lendOutput } from './lend-output.ts'
 import { runEngine } from './run-engine.ts'
 
 /** What can compress and decompress brotli: Node itself, or a package. */
@@ -35,7 +36,8 @@ export function nodeBrotli(): BrotliEngine {
     name: 'node:zlib',
     compress(source, { level, blockBytes }) {
       const params = { [zlib.constants.BROTLI_PARAM_QUALITY]: level, [zlib.constants.BROTLI_PARAM_LGWIN]: WINDOW_LOG }
-      return throughNodeTransform(source, () => zlib.createBrotliCompress({ ...compressorOptions(blockBytes), params }), giveBack)
+      const create = (): zlib.BrotliCompress => zlib.createBrotliCompress({ ...compressorOptions(blockBytes), params })
+      return lendOutput(throughNodeTransform(source, create, giveBack))
     },
     decompress: (cursor) =>
       runEngine({

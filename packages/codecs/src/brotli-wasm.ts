@@ -1,9 +1,10 @@
-import { CHUNK_BYTES, giveBack, type ByteSource } from '@waltz/bytes'
+import { CHUNK_BYTES, giveBack, lendBytes, type ByteSource } from '@waltz/bytes'
 import type { BrotliWasmType } from 'brotli-wasm'
 import { createRequire } from 'node:module'
 import type { BrotliEngine } from './brotli-engines.ts'
 import type { ByteCursor } from './byte-cursor.ts'
 import { damagedFault, truncatedFault } from './codec-faults.ts'
+import { freeBytes } from './native-bytes.ts'
 
 /** What the streams of the package answer: `BrotliStreamResultCode` of its declarations. */
 const RESULT = { success: 1, needsInput: 2, needsOutput: 3 } as const
@@ -58,7 +59,7 @@ function* steps(chunk: Uint8Array | undefined, next: (input: Uint8Array | undefi
   let input = chunk
   for (;;) {
     const { buf, code, consumed } = opened(next(input))
-    if (buf.length > 0) yield buf
+    if (buf.length > 0) yield lendBytes(buf, freeBytes)
     input = input?.subarray(consumed)
     if (code !== RESULT.needsOutput) return
   }
@@ -80,7 +81,7 @@ async function* decompressWith(wasm: BrotliWasmType, cursor: ByteCursor): AsyncG
       for (;;) {
         const { buf, code, consumed } = decompressStep(stream, input, cursor.offset - input.length)
         input = input.subarray(consumed)
-        if (buf.length > 0) yield buf
+        if (buf.length > 0) yield lendBytes(buf, freeBytes)
         await breathe()
         if (code === RESULT.success) return cursor.unread([input])
         if (code === RESULT.needsInput) break

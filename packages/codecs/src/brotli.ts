@@ -4,7 +4,7 @@ import { loadBrotliEngine, nodeBrotli, type BrotliEngine, type BrotliEngineName 
 import { createByteCursor } from './byte-cursor.ts'
 import type { Codec } from './codec.ts'
 import { trailingFault } from './codec-faults.ts'
-import { checkBlockBytes } from './engine-options.ts'
+import { checkBlockBytes, STATEFUL_BLOCK_BYTES } from './engine-options.ts'
 
 export type { BrotliEngineName } from './brotli-engines.ts'
 
@@ -12,7 +12,10 @@ export type { BrotliEngineName } from './brotli-engines.ts'
 export interface BrotliOptions {
   /** Quality, 0 to 11; 3 by default. */
   readonly level?: number
-  /** Bytes handed to the engine at once, 65,536 or more; 256 KiB by default. More saves time and takes memory; the stored bytes may differ. */
+  /**
+   * Bytes handed to the engine at once, 65,536 or more; 2 MiB by default, 256 KiB for `brotli-wasm`. Less saves memory and takes time; the
+   * stored bytes may differ.
+   */
   readonly blockBytes?: number
 }
 
@@ -48,7 +51,7 @@ function createBrotli(options: BrotliOptions, engine: BrotliEngine): Codec {
   if (!Number.isInteger(level) || level < 0 || level > 11) {
     throw new Fault('invalid', 'CODEC_OPTION_INVALID', `brotli quality ${level} is not an integer from 0 to 11`)
   }
-  const blockBytes = checkBlockBytes(options.blockBytes ?? CHUNK_BYTES)
+  const blockBytes = checkBlockBytes(options.blockBytes ?? (engine.name === 'node:zlib' ? STATEFUL_BLOCK_BYTES : CHUNK_BYTES))
   return {
     name: 'brotli',
     extension: 'br',

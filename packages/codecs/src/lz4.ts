@@ -6,9 +6,9 @@ import { createPiecePool, writeLz4 } from './lz4-writer.ts'
 
 /** What may be chosen for lz4. */
 export interface Lz4Options {
-  /** Bytes of content in one block: 64 KiB, 256 KiB (the default), 1 MiB or 4 MiB. Larger packs slightly better and takes more memory. */
+  /** Bytes of content in one block: 64 KiB, 256 KiB, 1 MiB (the default) or 4 MiB. Larger packs slightly better and takes more memory. */
   readonly blockBytes?: number
-  /** Blocks being compressed or decompressed at once, 1 to 64; 3 by default. Each holds about two blocks of memory. */
+  /** Blocks being compressed or decompressed at once, 1 to 64; 3 by default, 2 of 4 MiB. Each holds about two blocks of memory. */
   readonly blocksInFlight?: number
   /** Blocks refer to the one before: packs a little better, above all small blocks; readers cannot decode such blocks side by side. */
   readonly linkedBlocks?: boolean
@@ -16,8 +16,11 @@ export interface Lz4Options {
   readonly blockChecksums?: boolean
 }
 
-const DEFAULT_BLOCK_BYTES: Lz4BlockBytes = 262_144
+/** A trip to the thread pool costs as much as compressing 50 KiB. */
+const DEFAULT_BLOCK_BYTES: Lz4BlockBytes = 1_048_576
 const DEFAULT_BLOCKS_IN_FLIGHT = 3
+/** Of content, unless more blocks in flight are asked for: there are two even of the largest. */
+const DEFAULT_BYTES_IN_FLIGHT = 8_388_608
 
 /**
  * LZ4 frames (RF 6.2): blocks compressed on the thread pool, independent unless asked otherwise, with a content checksum. A length that
@@ -26,7 +29,7 @@ const DEFAULT_BLOCKS_IN_FLIGHT = 3
  */
 export function lz4(options: Lz4Options = {}): Codec {
   const blockBytes = options.blockBytes ?? DEFAULT_BLOCK_BYTES
-  const blocksInFlight = options.blocksInFlight ?? DEFAULT_BLOCKS_IN_FLIGHT
+  const blocksInFlight = options.blocksInFlight ?? Math.min(DEFAULT_BLOCKS_IN_FLIGHT, Math.floor(DEFAULT_BYTES_IN_FLIGHT / blockBytes))
   if (!isLz4BlockBytes(blockBytes)) {
     throw new Fault('invalid', 'CODEC_OPTION_INVALID', `lz4 blocks have one of ${LZ4_BLOCK_SIZES.join(', ')} bytes, not ${blockBytes}`)
   }

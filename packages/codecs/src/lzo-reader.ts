@@ -1,9 +1,10 @@
-import type { ByteSource } from '@waltz/bytes'
+import { giveBack, lendBytes, type ByteSource } from '@waltz/bytes'
 import { crc32 } from 'node:zlib'
 import { adler32 } from './adler32.ts'
 import { createByteCursor, takeBytes, type ByteCursor } from './byte-cursor.ts'
 import { damagedFault, trailingFault, truncatedFault, unsupportedFormatFault } from './codec-faults.ts'
 import { decodeLzoBlock } from './lzo-block.ts'
+import { freeBytes } from './native-bytes.ts'
 
 /** Begins every file of the `lzop` program (RF 6.7). */
 export const LZOP_MAGIC: readonly number[] = [0x89, 0x4c, 0x5a, 0x4f, 0x00, 0x0d, 0x0a, 0x1a, 0x0a]
@@ -31,7 +32,8 @@ const MOST_BLOCK_BYTES = 64 * 1_048_576
 const MOST_EXTRA_BYTES = 1_048_576
 
 /**
- * The content of all lzop files in an object, a block at a time, with every checksum that they carry verified.
+ * The content of all lzop files in an object, a block at a time, with every checksum that they carry verified. Chunks
+ * of the source are given back, and those of the content are lent.
  * @throws Fault `corrupt` `CODEC_TRUNCATED`, `CODEC_DAMAGED`, `CODEC_TRAILING_BYTES`; `unsupported` `CODEC_FORMAT_UNSUPPORTED`.
  */
 export async function* readLzo(source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
@@ -132,8 +134,9 @@ async function readBlock(cursor: ByteCursor, flags: number): Promise<Uint8Array 
   const offset = cursor.offset
   const stored = await exactly(cursor, storedBytes, 'the rest of a block')
   if (!matches(stored, ofStored)) throw damagedFault(place, 'a block does not match its checksum')
-  const content = packed ? decodeLzoBlock(stored, contentBytes, offset) : stored
+  const content = packed ? lendBytes(decodeLzoBlock(stored, contentBytes, offset), freeBytes) : stored
   if (!matches(content, ofContent)) throw damagedFault(place, 'the content of a block does not match its checksum')
+  if (packed) giveBack(stored)
   return content
 }
 
@@ -155,5 +158,7 @@ async function exactly(cursor: ByteCursor, count: number, what: string): Promise
 
 async function uint32(cursor: ByteCursor, what: string): Promise<number> {
   const bytes = await exactly(cursor, 4, what)
-  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0)
+  const value = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0)
+  giveBack(bytes)
+  return value
 }

@@ -1,4 +1,5 @@
-import type { ByteSource } from '@waltz/bytes'
+import { lendBytes, type ByteSource } from '@waltz/bytes'
+import { freeBytes } from './native-bytes.ts'
 
 /** Makes the output of a transform from its input, both Web streams. */
 export type WebTransform = (input: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>
@@ -9,7 +10,7 @@ const CHUNKS_AHEAD = 4
 /**
  * Runs a source through a Web transform that reads its input as fast as it comes, whatever becomes of its output: it gets input only
  * while the consumer waits, and a few chunks more. An error of the source wins over the error it causes in the transform; the source is
- * closed at the end, whatever the end is.
+ * closed at the end, whatever the end is. Chunks are lent: given back, their memory is freed at once.
  */
 export async function* throughWebTransform(source: ByteSource, transform: WebTransform): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = source[Symbol.asyncIterator]()
@@ -41,7 +42,7 @@ export async function* throughWebTransform(source: ByteSource, transform: WebTra
       const { done, value } = await reader.read()
       gate.close()
       if (done) break
-      if (value.length > 0) yield value
+      if (value.length > 0) yield lendBytes(value, freeBytes)
     }
   } catch (error) {
     throw sourceFailure === undefined ? error : sourceFailure.error

@@ -1,8 +1,9 @@
-import { CHUNK_BYTES, coalesce, giveBack, throughNodeTransform } from '@waltz/bytes'
+import { coalesce, giveBack, throughNodeTransform } from '@waltz/bytes'
 import { Fault } from '@waltz/errors'
 import { constants, createZstdCompress } from 'node:zlib'
 import type { Codec } from './codec.ts'
-import { checkBlockBytes, compressorOptions } from './engine-options.ts'
+import { checkBlockBytes, compressorOptions, STATEFUL_BLOCK_BYTES } from './engine-options.ts'
+import { lendOutput } from './lend-output.ts'
 import { readZstd } from './zstd-reader.ts'
 
 /** What may be chosen for zstd. */
@@ -16,7 +17,7 @@ export interface ZstdOptions {
   readonly longWindowLog?: number
   /** For programs that know the library: anything but 0 is refused, because `node:zlib` loses data with workers. */
   readonly workers?: number
-  /** Bytes handed to the engine at once, 65,536 or more; 256 KiB by default. More saves time and takes memory; the stored bytes may differ. */
+  /** Bytes handed to the engine at once, 65,536 or more; 2 MiB by default. Less saves memory and takes time; the stored bytes may differ. */
   readonly blockBytes?: number
 }
 
@@ -33,14 +34,14 @@ const MOST_LONG_WINDOW_LOG = 27
  */
 export function zstd(options: ZstdOptions = {}): Codec {
   const params = paramsOf(options)
-  const blockBytes = checkBlockBytes(options.blockBytes ?? CHUNK_BYTES)
+  const blockBytes = checkBlockBytes(options.blockBytes ?? STATEFUL_BLOCK_BYTES)
   const create = () => createZstdCompress({ ...compressorOptions(blockBytes), params })
   return {
     name: 'zstd',
     extension: 'zst',
     checksummed: true,
     chunkBytes: blockBytes,
-    compress: (source) => throughNodeTransform(coalesce(source, blockBytes), create, giveBack),
+    compress: (source) => lendOutput(throughNodeTransform(coalesce(source, blockBytes), create, giveBack)),
     decompress: (source) => readZstd(source),
   }
 }

@@ -32,9 +32,9 @@ describe('the frame that is written', () => {
     expect(hex(encodeLz4FrameHeader(4_194_304))).toBe('04224d186470b9')
   })
 
-  it('states independent blocks, a content checksum and 256 KiB blocks by default', async () => {
+  it('states independent blocks, a content checksum and 1 MiB blocks by default', async () => {
     const packed = await collect(lz4().compress(sourceOf(sample(600_000))))
-    expect(hex(packed.subarray(0, 6))).toBe('04224d186450')
+    expect(hex(packed.subarray(0, 6))).toBe('04224d186460')
     expect(packed[6]).toBe((xxh32(packed.subarray(4, 6), 0) >>> 8) & 0xff)
     expect(hex(packed.subarray(-8))).toBe(hex(Buffer.concat([END, u32(xxh32(sample(600_000), 0))])))
   })
