@@ -20,6 +20,8 @@ export interface Action {
   prepare(): Promise<void> | void
   /** Bytes that lie stored after a run. */
   stored?(): number
+  /** What it asks of its store; counted in a run of its own. */
+  readonly requests?: string
   /** Once, after the first run. @throws Error when what was made is not what it should be. */
   check?(): Promise<void> | void
 }
@@ -206,6 +208,7 @@ export interface ResultRow extends WorkloadFacts {
   readonly peer: string
   readonly samples: readonly Sample[]
   readonly storedBytes: number | undefined
+  readonly requests?: string
 }
 
 /** What went wrong or was left out, for the reader of the figures. */

@@ -1,6 +1,7 @@
 /** The table of peers. One more is one more row. */
 import { codecs } from '../codecs.ts'
 import type { Peer } from '../model.ts'
+import { bareListing, listingAndDocuments } from './bare-listing.ts'
 import { lz4 } from './lz4.ts'
 import { nodeItself } from './node.ts'
 import { pgBackRest } from './pgbackrest.ts'
@@ -18,6 +19,8 @@ export const peers: readonly Peer[] = [
   lz4,
   rclone,
   walG,
+  bareListing,
+  listingAndDocuments,
   nodeItself,
 ]
 

@@ -2,6 +2,7 @@ import type { SealedFormat } from '@waltz/repository'
 import { parseSettings, settingsTable, type Settings, type SettingSources } from '@waltz/settings'
 import type { ObjectStore } from '@waltz/storage'
 import type { WalArchive } from '@waltz/wal-archive'
+import { createKitCatalogue, type KitCatalogue } from './catalogue/kit-catalogue.ts'
 import type { CheckEncryptionOptions, EncryptionCheck } from './encryption/check-encryption.ts'
 import type { RotateEncryptionOptions, RotatedEncryption } from './encryption/rotate-encryption.ts'
 import type { KitBackups } from './kit-backups.ts'
@@ -11,6 +12,9 @@ import { openFormat } from './open-format.ts'
 import type { WalArchiveChoices } from './open-wal-archive.ts'
 import { pushWithParts, type PushBackupOptions, type StoredPushedBackup } from './push.ts'
 import { planRestoreWithParts, restoreWithParts, type RestoreBackupOptions, type RestorePlan, type RestoredBackup } from './restore.ts'
+import type { ApplyRemovalOptions, RemovalResult } from './removal/apply-removal.ts'
+import type { RemovalPlan } from './removal/removal-plan.ts'
+import type { PlanRemovalOptions } from './removal/removal-request.ts'
 import { createStorageContext } from './storage-context.ts'
 import { createStorageEvents, type StorageEvents } from './storage-events.ts'
 import type { KitSurroundings } from './surroundings.ts'
@@ -21,6 +25,8 @@ export interface BackupKit extends AsyncDisposable {
   readonly store: ObjectStore
   /** The backups in it; with several storages, in all of them. */
   readonly backups: KitBackups
+  /** What is known of all backups, and of the WAL that they need. */
+  readonly catalogue: KitCatalogue
   /**
    * The first storage (`default`) and the further ones by name, each tried where that is wanted.
    * @throws Fault `invalid` `STORAGE_UNKNOWN` for a name that none has.
@@ -43,6 +49,18 @@ export interface BackupKit extends AsyncDisposable {
   planRestore(options: RestoreBackupOptions): Promise<RestorePlan>
   /** Restores a backup into an empty directory. */
   restoreBackup(options: RestoreBackupOptions): Promise<RestoredBackup>
+  /**
+   * Says what a deletion would do in all storages, and why; changes nothing. Dispose of the plan.
+   * @throws Fault of any storage that cannot be listed; `not-found` `BACKUP_NOT_FOUND`, `conflict` `BACKUP_AMBIGUOUS`,
+   * `REMOVAL_TARGET_INCREMENTAL`, `REMOVAL_PERMANENT` or `REMOVAL_IN_USE`, `invalid` `REMOVAL_TIME_INVALID` or `PLAN_ID_INVALID`.
+   */
+  planRemoval(options: PlanRemovalOptions): Promise<RemovalPlan>
+  /**
+   * Plans and deletes: sentinels first, then the data of backups, then WAL, and whatever a deletion left that did not end. With `planId`
+   * exactly that plan or nothing. What could not be removed is in the result.
+   * @throws Fault as `planRemoval`; `conflict` `PLAN_CHANGED`, or `LEASE_HELD` while another deletion is under way.
+   */
+  applyRemoval(options: ApplyRemovalOptions): Promise<RemovalResult>
   /** Finds out whether the configured keys open the newest and the oldest backup and WAL of one storage. Changes nothing. */
   checkEncryption(options?: CheckEncryptionOptions): Promise<EncryptionCheck>
   /**
@@ -70,6 +88,7 @@ export async function openBackupKit(settings: Settings, surroundings: KitSurroun
   return {
     store,
     backups,
+    catalogue: createKitCatalogue(settings, surroundings, storages),
     storages: (wish) => storages.list(wish),
     openWal: (choices = {}) => storages.openWal(choices),
     openFormat: () => openFormat(settings, surroundings),
@@ -88,6 +107,14 @@ export async function openBackupKit(settings: Settings, surroundings: KitSurroun
       planRestoreWithParts({ settings, surroundings, source: await storages.sourceOfRestore(wish.selector, wish.signal) }, wish),
     restoreBackup: async (wish) =>
       restoreWithParts({ settings, surroundings, source: await storages.sourceOfRestore(wish.selector, wish.signal) }, wish),
+    planRemoval: async (wish) => {
+      const { planKitRemoval } = await import('./removal/kit-removal.ts')
+      return await planKitRemoval({ settings, surroundings, storages }, wish)
+    },
+    applyRemoval: async (wish) => {
+      const { applyKitRemoval } = await import('./removal/kit-removal.ts')
+      return await applyKitRemoval({ settings, surroundings, storages }, wish)
+    },
     checkEncryption: async (wish = {}) => {
       const { checkEncryption } = await import('./encryption/check-encryption.ts')
       return await checkEncryption({ settings, surroundings, store: await storeOf(storages, wish.storage) }, wish)
