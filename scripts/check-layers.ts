@@ -11,7 +11,7 @@ import { layerProblems, type LayerTable } from './layers/rules.ts'
 /** Rows from the bottom up. Every package and app stands in exactly one. */
 export const layers: LayerTable = [
   ['errors'],
-  ['bytes', 'network', 'pg-structures', 'settings'],
+  ['bytes', 'network', 'pg-structures', 'settings', 'retention-policy'],
   ['storage', 'codecs', 'crypto', 'tar'],
   ['storage-file', 'storage-s3', 'storage-gcs', 'storage-azure', 'storage-swift', 'storage-ssh', 'repository'],
   ['wal-archive', 'pg-physical-backup'],

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const given = process.argv.slice(2)
-const wanted = given.length > 0 ? given : ['packages/storage']
+const wanted = given.length > 0 ? given : ['packages/storage', 'packages/retention-policy']
 const script = join(fileURLToPath(new URL('.', import.meta.url)), 'run-tests.ts')
 const { status } = spawnSync(process.execPath, ['--conditions=source', script, ...wanted], {
   stdio: 'inherit',

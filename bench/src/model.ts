@@ -25,6 +25,8 @@ export interface Action {
   readonly start?: { readonly wallMs: number; readonly cpuMs: number }
   /** Bytes that lie stored after a run. */
   stored?(): number
+  /** What it asks of its store; counted in a run of its own. */
+  readonly requests?: string
   /** Once, after the first run. @throws Error when what was made is not what it should be. */
   check?(): Promise<void> | void
 }
@@ -237,6 +239,7 @@ export interface ResultRow extends WorkloadFacts {
   readonly peer: string
   readonly samples: readonly Sample[]
   readonly storedBytes: number | undefined
+  readonly requests?: string
 }
 
 /** What went wrong or was left out, for the reader of the figures. */

@@ -54,7 +54,13 @@ export async function runWorkload(bench: Bench, workload: Workload, advance: Adv
   const facts = { suite, operation, title, against, ...some }
   const rows = tracks
     .filter((track) => !track.failed)
-    .map(({ cell, samples, storedBytes }): ResultRow => ({ ...facts, peer: cell.peer, samples, storedBytes }))
+    .map(({ cell, samples, storedBytes }): ResultRow => ({
+      ...facts,
+      peer: cell.peer,
+      samples,
+      storedBytes,
+      ...(cell.action.requests && { requests: cell.action.requests }),
+    }))
   return { rows, remarks }
 }
 

@@ -1,15 +1,12 @@
 /** Commands of WAL-G that Waltz does not have yet, groups with their subcommands (CMD 1.1). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  'backup-mark': [],
   'catchup-fetch': [],
   'catchup-list': [],
   'catchup-push': [],
   'catchup-receive': [],
   'catchup-send': [],
   completion: [],
-  copy: [],
   daemon: [],
-  delete: ['before', 'everything', 'garbage', 'retain', 'target'],
   pgbackrest: ['backup-fetch', 'backup-list', 'wal-fetch', 'wal-show'],
   'wal-prefetch': [],
   'wal-receive': [],

@@ -17,12 +17,13 @@ export const localZone: TimeZone = {
 const LOCALES = ['en-US', 'en-GB', 'en-AU', 'en-ZA', 'en-IN']
 const OFFSET = /^GMT([+-])(\d{1,2})(?::(\d{2}))?$/
 
+/** Made when the first time is shown: making one takes as long as showing a thousand times with it. */
+let formats: readonly Intl.DateTimeFormat[] | undefined
+
 /** `UTC`, `CET`; zones without a name come as `GMT+3`, which the time-zone database calls `+03`. */
 function localZoneName(ms: number): string {
-  const names = LOCALES.map((locale) => {
-    const parts = new Intl.DateTimeFormat(locale, { timeZoneName: 'short' }).formatToParts(ms)
-    return parts.find(({ type }) => type === 'timeZoneName')?.value ?? 'UTC'
-  })
+  formats ??= LOCALES.map((locale) => new Intl.DateTimeFormat(locale, { timeZoneName: 'short' }))
+  const names = formats.map((format) => format.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value ?? 'UTC')
   const [first = 'UTC'] = names
   const [, sign = '', hours = '', minutes = ''] = OFFSET.exec(first) ?? []
   return names.find((name) => !OFFSET.test(name)) ?? sign + hours.padStart(2, '0') + minutes

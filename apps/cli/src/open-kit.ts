@@ -12,7 +12,8 @@ export async function openKitFor(settings: Settings, io: CommandIo, observe: Kit
   return await openBackupKit(settings, surroundingsOf(io, observe))
 }
 
-function surroundingsOf(io: CommandIo, observe: KitSurroundings['observe']): KitSurroundings {
+/** What a kit needs to know of this process. */
+export function surroundingsOf(io: CommandIo, observe: KitSurroundings['observe']): KitSurroundings {
   const host = io.host ?? {}
   return {
     now: io.now,

@@ -140,13 +140,13 @@ describe('mistakes', () => {
     expect(parseRun('backup-push', '/d', '--copy-composer=false').flags).toEqual({ 'copy-composer': false }))
 
   it.each([
-    [['backup-mark', 'x'], 'backup-mark'],
-    [['delete', 'before', 'x', '--confirm'], 'delete before'],
-    [['delete'], 'delete'],
+    [['wal-restore', 'x', 'y'], 'wal-restore'],
+    [['pgbackrest', 'wal-fetch', 'x', '--confirm'], 'pgbackrest wal-fetch'],
+    [['pgbackrest'], 'pgbackrest'],
     [['pgbackrest', 'wal-fetch', 'a', 'b'], 'pgbackrest wal-fetch'],
     [['wal-verify', 'integrity'], 'wal-verify'],
     [['help', 'daemon'], 'daemon'],
-    [['delete', '--help'], 'delete'],
+    [['pgbackrest', '--help'], 'pgbackrest'],
   ])('%j is known and not available', (argv, name) => {
     const fault = mistake(...argv)
     expect([fault.kind, fault.code]).toEqual(['invalid', 'NOT_AVAILABLE_YET'])

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sourceOf } from '@waltz/bytes'
@@ -264,6 +264,70 @@ describe('st transfer', () => {
     }
     expect(readdirSync(join(root, 'basebackups_005'))).toHaveLength(3)
     expect(readdirSync(join(spare, 'basebackups_005'))).toHaveLength(2)
+  })
+
+  describe('of chains', () => {
+    const delta = 'base_000000010000000000000005_D_000000010000000000000002'
+    const other = 'base_000000010000000000000007'
+    const sentinelOf = (name: string): string => `basebackups_005/${name}_backup_stop_sentinel.json`
+    const move = (...more: readonly string[]): ReturnType<typeof waltz> =>
+      waltz('st', 'transfer', 'backups', ...more, '-s', 'default', '-t', 'spare', '--appearance-checks-interval', '1ms')
+    const finishedIn = (folder: string): readonly string[] =>
+      existsSync(join(folder, 'basebackups_005'))
+        ? readdirSync(join(folder, 'basebackups_005')).filter((name) => name.endsWith('.json'))
+        : []
+
+    beforeEach(() => {
+      store(`basebackups_005/${delta}/tar_partitions/part_001.tar.lz4`, 'delta')
+      store(sentinelOf(delta), JSON.stringify({ DeltaFrom: backup, DeltaFullName: backup, DeltaLSN: 1, DeltaCount: 1 }))
+      store(`basebackups_005/${other}/tar_partitions/part_001.tar.lz4`, 'other')
+      store(sentinelOf(other), '{}')
+      // The name says nothing about the time.
+      for (const [at, name] of [backup, other, delta].entries()) utimesSync(join(root, sentinelOf(name)), 1000 + at, 1000 + at)
+    })
+
+    it('moves them whole, in order of time', async () => {
+      expect((await move()).code).toBe(0)
+      expect([finishedIn(root), finishedIn(spare)]).toEqual([[], [backup, delta, other].map((name) => `${name}_backup_stop_sentinel.json`)])
+      const times = [other, backup, delta].map((name) => statSync(join(spare, sentinelOf(name)), { bigint: true }).mtimeNs)
+      expect(times).toEqual(times.toSorted((one, another) => Number(one > another) - Number(one < another)))
+    })
+
+    it('cuts none of them for a limit', async () => {
+      const { code, err } = await move('--max-backups', '2')
+      expect([code, err, finishedIn(spare).length, finishedIn(root).length]).toEqual([
+        0,
+        expect.stringContaining('the limit is reached'),
+        1,
+        2,
+      ])
+      expect((await move('--max-backups', '2')).code).toBe(0)
+      expect([finishedIn(spare).length, finishedIn(root).length]).toEqual([3, 0])
+    })
+
+    it('does not tear one apart for a name', async () => {
+      for (const name of [backup, delta])
+        expect(await move(name)).toMatchObject({ code: 21, err: expect.stringContaining('cannot be moved alone') })
+      expect(await move(delta, '--preserve')).toMatchObject({ code: 21 })
+      expect(finishedIn(spare)).toEqual([])
+      expect((await move(other)).code).toBe(0)
+      for (const name of [backup, delta]) expect((await move(name, '--preserve')).code).toBe(0)
+      expect([finishedIn(spare).length, finishedIn(root).length]).toEqual([3, 2])
+      expect((await move(delta)).code).toBe(0)
+      expect((await move(backup)).code).toBe(0)
+      expect(finishedIn(root)).toEqual([])
+    })
+
+    it('leaves what is no whole backup, and says so', async () => {
+      store(sentinelOf('base_000000010000000000000008'), '{"LSN"')
+      store(sentinelOf('base_00000001000000000000000A'), '{}')
+      const { code, err } = await move()
+      expect(code).toBe(0)
+      expect(err).toContain('base_000000010000000000000009 has no sentinel')
+      expect(err).toContain('base_000000010000000000000008 is left where it is')
+      expect(err).toContain('base_00000001000000000000000A has a sentinel and no data')
+      expect(finishedIn(root)).toHaveLength(2)
+    })
   })
 
   it('moves WAL and files', async () => {

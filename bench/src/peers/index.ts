@@ -1,6 +1,7 @@
 /** The table of peers. One more is one more row. */
 import { codecs } from '../codecs.ts'
 import type { Peer } from '../model.ts'
+import { bareListing, listingAndDocuments } from './bare-listing.ts'
 import { lz4 } from './lz4.ts'
 import { nodeCryptoLoop, sodiumLoop } from './driver.ts'
 import { nodeItself } from './node.ts'
@@ -24,6 +25,8 @@ export const peers: readonly Peer[] = [
   nodeCryptoLoop,
   rclone,
   walG,
+  bareListing,
+  listingAndDocuments,
   nodeItself,
 ]
 

@@ -57,6 +57,7 @@ function workloadTable(rows: readonly ResultRow[]): TextTable {
     'CPU ratio',
     'load',
     'foreign',
+    ...(rows.some(({ requests }) => requests !== undefined) ? ['requests'] : []),
   ]
   const lines = rows.map((row) => {
     const summary = summarize(row)
@@ -74,6 +75,7 @@ function workloadTable(rows: readonly ResultRow[]): TextTable {
       formatRatio(ratio?.cpu),
       summary.load.median.toFixed(1),
       `${summary.foreignCores.toFixed(2)}${summary.noisy ? ' !' : ''}`,
+      ...(row.requests === undefined ? [] : [row.requests]),
     ]
   })
   return { head, rows: lines, left: [0] }

@@ -2,6 +2,7 @@
 import type { Suite } from '../model.ts'
 import { backupSuite, restoreSuite } from './backup.ts'
 import { codecsSuite } from './codecs.ts'
+import { catalogueSuite } from './catalogue.ts'
 import { memorySuite } from './memory.ts'
 import { relationsSuite } from './relations.ts'
 import { startupSuite } from './startup.ts'
@@ -16,5 +17,6 @@ export const suites: readonly Suite[] = [
   startupSuite,
   storageSuite,
   codecsSuite,
+  catalogueSuite,
   memorySuite,
 ]

@@ -3,12 +3,16 @@ import type { SealedFormat } from '@waltz/repository'
 import { parseSettings, settingsTable, type Settings, type SettingSources } from '@waltz/settings'
 import type { ObjectStore } from '@waltz/storage'
 import type { WalArchive } from '@waltz/wal-archive'
+import { createKitCatalogue, type KitCatalogue } from './catalogue/kit-catalogue.ts'
 import type { CheckEncryptionOptions, EncryptionCheck } from './encryption/check-encryption.ts'
 import type { RotateEncryptionOptions, RotatedEncryption } from './encryption/rotate-encryption.ts'
 import type { KitBackups } from './kit-backups.ts'
 import { openOneStorage } from './kit-of-one.ts'
 import type { KitStorage, KitStorages, StoragesOptions } from './kit-storage.ts'
 import { pushWithParts, type PushBackupOptions, type StoredPushedBackup } from './push.ts'
+import type { ApplyRemovalOptions, RemovalResult } from './removal/apply-removal.ts'
+import type { RemovalPlan } from './removal/removal-plan.ts'
+import type { PlanRemovalOptions } from './removal/removal-request.ts'
 import {
   planRestoreWithParts,
   restoreWithParts,
@@ -28,6 +32,8 @@ export interface BackupKit extends AsyncDisposable {
   readonly store: ObjectStore
   /** The backups in it; with several storages, in all of them. */
   readonly backups: KitBackups
+  /** What is known of all backups, and of the WAL that they need. */
+  readonly catalogue: KitCatalogue
   /**
    * The first storage (`default`) and the further ones by name, each tried where that is wanted.
    * @throws Fault `invalid` `STORAGE_UNKNOWN` for a name that none has.
@@ -50,6 +56,18 @@ export interface BackupKit extends AsyncDisposable {
   planRestore(options: RestoreBackupOptions): Promise<RestorePlan>
   /** Restores a backup into an empty directory. */
   restoreBackup(options: RestoreBackupOptions): Promise<RestoredBackup>
+  /**
+   * Says what a deletion would do in all storages, and why; changes nothing. Dispose of the plan.
+   * @throws Fault of any storage that cannot be listed; `not-found` `BACKUP_NOT_FOUND`, `conflict` `BACKUP_AMBIGUOUS`,
+   * `REMOVAL_TARGET_INCREMENTAL`, `REMOVAL_PERMANENT` or `REMOVAL_IN_USE`, `invalid` `REMOVAL_TIME_INVALID` or `PLAN_ID_INVALID`.
+   */
+  planRemoval(options: PlanRemovalOptions): Promise<RemovalPlan>
+  /**
+   * Plans and deletes: sentinels first, then the data of backups, then WAL, and whatever a deletion left that did not end. With `planId`
+   * exactly that plan or nothing. What could not be removed is in the result.
+   * @throws Fault as `planRemoval`; `conflict` `PLAN_CHANGED`, or `LEASE_HELD` while another deletion is under way.
+   */
+  applyRemoval(options: ApplyRemovalOptions): Promise<RemovalResult>
   /** Finds out whether the configured keys open the newest and the oldest backup and WAL of one storage. Changes nothing. */
   checkEncryption(options?: CheckEncryptionOptions): Promise<EncryptionCheck>
   /**
@@ -84,6 +102,7 @@ export async function openBackupKit(settings: Settings, surroundings: KitSurroun
   return {
     store,
     backups,
+    catalogue: createKitCatalogue(settings, surroundings, storages),
     storages: (wish) => storages.list(wish),
     openWal: (choices = {}) => storages.openWal(choices),
     openFormat: () => context.format.open(),
@@ -101,6 +120,14 @@ export async function openBackupKit(settings: Settings, surroundings: KitSurroun
     },
     planRestore: async (wish) => planRestoreWithParts(await partsOfRestore(wish), wish),
     restoreBackup: async (wish) => restoreWithParts(await partsOfRestore(wish), wish),
+    planRemoval: async (wish) => {
+      const { planKitRemoval } = await import('./removal/kit-removal.ts')
+      return await planKitRemoval({ settings, surroundings, storages }, wish)
+    },
+    applyRemoval: async (wish) => {
+      const { applyKitRemoval } = await import('./removal/kit-removal.ts')
+      return await applyKitRemoval({ settings, surroundings, storages }, wish)
+    },
     checkEncryption: async (wish = {}) => {
       const { checkEncryption } = await import('./encryption/check-encryption.ts')
       return await checkEncryption({ settings, surroundings, store: await storeOf(storages, wish.storage) }, wish)

@@ -11,9 +11,38 @@ export { openStore } from './open-store.ts'
 export { openBackend, type Backend } from './open-backend.ts'
 export { createStorageContext, type StorageContext, type StorageEvent } from './storage-context.ts'
 export type { StorageOpening } from './network-settings.ts'
+export type {
+  Catalogue,
+  CatalogueEntry,
+  CatalogueFinding,
+  CatalogueFindingKind,
+  CatalogueIncrement,
+  CatalogueStatus,
+  FolderSum,
+  ForeignObjects,
+  SilentStorage,
+} from './catalogue/catalogue-entry.ts'
+export { createBackupChains, type BackupChains } from './catalogue/backup-chains.ts'
+export type { CatalogueWal, KitCatalogue, KitDescribeOptions, KitReadOptions } from './catalogue/kit-catalogue.ts'
+export type { BackupDescription } from './catalogue/describe-backup.ts'
+export type { GarbageFinding, GarbageKind, GarbageReport } from './catalogue/find-garbage.ts'
+export type { MarkedBackup, MarkResult } from './catalogue/mark-backup.ts'
+export type { BackupWal, RestorableWindow } from './catalogue/wal-findings.ts'
 export type { BackupReadOptions, KitBackups, StoredBackup } from './kit-backups.ts'
 export type { KitStorage, StoragesOptions } from './kit-storage.ts'
 export { walArchiveFromSettings, type WalArchiveChoices, type WalArchiveParts } from './wal-archive-from-settings.ts'
+export type { ApplyRemovalOptions, KeptObject, RemovalResult } from './removal/apply-removal.ts'
+export {
+  totalOf,
+  type ObjectSum,
+  type PlannedObject,
+  type RemovalDecision,
+  type RemovalNote,
+  type RemovalPhase,
+  type RemovalPlan,
+  type WalSum,
+} from './removal/removal-plan.ts'
+export type { FullsWord, PlanRemovalOptions, RemovalEvent, RemovalWish } from './removal/removal-request.ts'
 export type { PushBackupOptions, StoredPushedBackup } from './push.ts'
 export type { RestoreBackupOptions, RestoredBackup, RestorePlan } from './restore.ts'
 /** What a program that embeds the kit names: it need not depend on the packages below. */

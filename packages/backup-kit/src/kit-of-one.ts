@@ -37,6 +37,7 @@ export async function openOneStorage(
       checkTarget(options.targetStorage)
       return { name: FIRST_STORAGE, store, archive: await archive({}), explain: async (error) => error }
     },
+    toSurvey: async () => [{ name: FIRST_STORAGE, store }],
     sourceOfRestore: async (selector) => ({
       store,
       catalog: createBackupCatalog(store),

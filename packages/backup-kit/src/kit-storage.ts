@@ -1,6 +1,7 @@
 import type { Settings, StorageKind } from '@waltz/settings'
 import type { CallOptions, ObjectStore, StoreMaintenance } from '@waltz/storage'
 import type { WalArchive } from '@waltz/wal-archive'
+import type { MarkableStorage } from './catalogue/mark-backup.ts'
 import type { KitBackups } from './kit-backups.ts'
 import type { Backend } from './open-backend.ts'
 import type { WalArchiveChoices } from './wal-archive-from-settings.ts'
@@ -53,5 +54,7 @@ export interface KitStorages extends AsyncDisposable {
   list(options?: StoragesOptions): Promise<readonly KitStorage[]>
   openWal(choices: WalArchiveChoices): Promise<WalArchive>
   placeForBackup(options: { readonly targetStorage?: string | undefined; readonly signal?: AbortSignal | undefined }): Promise<BackupPlace>
+  /** The storages that are looked at to say what there is: all but those left out, or the one asked for. Those that do not answer say why. */
+  toSurvey(options?: CallOptions): Promise<readonly MarkableStorage[]>
   sourceOfRestore(selector: BackupSelector | undefined, signal: AbortSignal | undefined): Promise<RestoreSource>
 }

@@ -3,6 +3,7 @@ import { readAll } from '@waltz/bytes'
 import { Fault, isFault } from '@waltz/errors'
 import type { Lsn, SystemIdentifier } from '@waltz/pg-structures'
 import type { CallOptions, ObjectStore } from '@waltz/storage'
+import { backupNotFoundFault, metadataNotFoundFault, noBackupFault } from './backup-faults.ts'
 import { backupOfSentinelKey, walFileNameOf } from './backup-name.ts'
 import { readFilesMetadata } from './files-metadata-reader.ts'
 import { jsonEquals } from './json-equal.ts'
@@ -78,9 +79,7 @@ export function createBackupCatalog(store: CatalogStore): BackupCatalog {
       if ('userData' in selector) return await findByUserData(store, backups, { userData: selector.userData, options })
       const latest = backups.at(-1)
       if (latest !== undefined) return latest
-      throw new Fault('not-found', 'BACKUP_NONE', 'there is no backup in the repository', {
-        hint: 'Make one with `waltz backup-push`, or check the storage settings.',
-      })
+      throw noBackupFault()
     },
     readSentinel: (name, options) => readSentinel(store, name, options),
     readMetadata: (name, options) => readMetadata(store, name, options),
@@ -109,16 +108,12 @@ function momentOf({ modifiedAt, modifiedAtNs }: BackupSummary): bigint {
 
 async function findByName(store: CatalogStore, name: string, options: CallOptions | undefined): Promise<BackupSummary> {
   // A name with a slash would reach into other folders, and no backup has one.
-  if (name === '' || name.includes('/')) throw notFound(`there is no backup named ${JSON.stringify(name)}`, name)
+  if (name === '' || name.includes('/')) throw backupNotFoundFault(name)
   try {
     return summary(name, await store.head(sentinelKey(name), options))
   } catch (error) {
-    throw isFault(error, 'not-found') ? notFound(`there is no backup named ${JSON.stringify(name)}`, name, error) : error
+    throw isFault(error, 'not-found') ? backupNotFoundFault(name, error) : error
   }
-}
-
-function notFound(message: string, name: string, cause?: unknown): Fault {
-  return new Fault('not-found', 'BACKUP_NOT_FOUND', message, { context: { backup: name }, hint: LIST_HINT, cause })
 }
 
 async function findByUserData(
@@ -166,10 +161,7 @@ async function readMetadata(store: CatalogStore, name: string, options: CallOpti
     return decodeMetadata(await readAll(body, MAX_METADATA_BYTES), { origin: key })
   } catch (error) {
     if (!isFault(error, 'not-found')) throw error
-    throw new Fault('not-found', 'BACKUP_METADATA_NOT_FOUND', `the backup ${name} has no metadata.json`, {
-      context: { backup: name, key },
-      cause: error,
-    })
+    throw metadataNotFoundFault(name, key, error)
   }
 }
 
@@ -187,6 +179,6 @@ async function readSentinel(store: CatalogStore, name: string, options: CallOpti
     const document = members.length === 0 ? '{}' : Buffer.concat([...members, Buffer.from('}')])
     return { ...decodeSentinel(document, { origin: key }), ...(files > 0 ? { embeddedFiles: true } : {}) }
   } catch (error) {
-    throw isFault(error, 'not-found') ? notFound(`there is no backup named ${JSON.stringify(name)}`, name, error) : error
+    throw isFault(error, 'not-found') ? backupNotFoundFault(name, error) : error
   }
 }

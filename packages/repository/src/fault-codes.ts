@@ -25,6 +25,7 @@ export const faultCodes: FaultCodeTable = {
   OBJECT_MISNAMED:
     'An object is compressed in another way than its extension says. Somebody renamed it or stored it under a wrong name; give a copy the right one.',
   RECORD_VERSION_UNSUPPORTED: 'An object was written by a newer version of Waltz. Use that version or a later one.',
+  REMOVAL_FAILED: 'Something unexpected happened when one object was removed. It stays as it was; run the command again.',
   ROTATION_FAILED: 'Something unexpected happened to one object while its key was changed. It stays as it was; run the command again.',
   ROTATION_KEY_MISSING:
     'An object is under none of the configured keys. Add its key to WALTZ_CRYPTO_PREVIOUS_KEYS; if it is there, the object is damaged or not encrypted.',

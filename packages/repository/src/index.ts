@@ -49,6 +49,7 @@ export type { Sentinel, TablespaceSpec } from './sentinel.ts'
 export { decodeSentinel, encodeSentinel } from './sentinel-json.ts'
 export type { BackupMetadata } from './metadata.ts'
 export { decodeMetadata, encodeMetadata } from './metadata-json.ts'
+export { withPermanence } from './metadata-permanence.ts'
 export { decodeTablespaceSpec, encodeTablespaceSpec, parseRestoreSpec, type TablespaceSpecOptions } from './tablespace-spec.ts'
 export type {
   Batched,
@@ -72,6 +73,7 @@ export {
   type SealingCipher,
   type SealSteps,
 } from './sealed-format.ts'
+export { backupNotFoundFault, metadataNotFoundFault, noBackupFault } from './backup-faults.ts'
 export {
   createBackupCatalog,
   parseBackupSelector,

@@ -15,3 +15,4 @@ export {
 } from './rotation/rotate-objects.ts'
 export { atOnce } from './rotation/at-once.ts'
 export type { Amount } from './rotation/amount.ts'
+export { createFormMeter, formOf, sameForm, type FormMeter } from './rotation/stored-form.ts'

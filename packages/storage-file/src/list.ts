@@ -90,7 +90,9 @@ async function* walkNames(walk: Walk, level: Level, { sorted, links }: Names): A
     }
     const files = fileRun(sorted, index)
     index += files.length
-    for (const info of await Promise.all(files.map((file) => infoIfThere(walk, level.folder + file)))) {
+    // One listener for all of them: adding and removing one costs more than looking at a file does.
+    const looking = Promise.all(files.map((file) => infoIfThere({ ...walk, signal: undefined }, level.folder + file)))
+    for (const info of await untilAborted(looking, walk.signal)) {
       throwIfAborted(walk.signal)
       if (info !== undefined) yield info
     }

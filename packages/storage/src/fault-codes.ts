@@ -13,7 +13,7 @@ export const faultCodes: FaultCodeTable = {
   STORAGE_OBJECT_TOO_LARGE: 'The object is larger than this store takes. Nothing was stored. Use smaller parts or another store.',
   STORAGE_BODY_USED: 'The bytes of an opened object were read twice, or after it was closed. This is a mistake in the calling program.',
   STORAGE_OBJECT_CHANGED:
-    'An object was replaced or deleted while it was read over a failing connection, so the rest would not match. Read it again.',
+    'An object was replaced or deleted while it was read over a failing connection, so the rest would not match; or, in a transfer, the target has other bytes under its name. Read it again, or find out which of the two is right.',
   STORAGE_OBJECT_REPLACED:
     'A write that may only replace a certain version of an object found another one, or none. Nothing was changed. Read it again and decide anew.',
   STORAGE_CONDITIONAL_PUT_UNSUPPORTED:

@@ -134,6 +134,54 @@ describe('moving groups', () => {
     expect(await keysOf(source, 'b')).toEqual(['b.done', 'b/1'])
   })
 
+  it('stores last objects in the order of the groups and within them, and deletes them backwards', async () => {
+    await source.put('a.more', sourceOf('content of a.more'))
+    const { name, data } = await groupOf('a')
+    const last = [await source.head('a.done'), await source.head('a.more')]
+    // The first group takes longest.
+    const put = async (...[key, body, given]: Parameters<ObjectStore['put']>): ReturnType<ObjectStore['put']> => {
+      if (key.startsWith('a/')) await new Promise((wake) => setTimeout(wake, 5))
+      return await logged('target', target).put(key, body, given)
+    }
+    const outcome = await transferObjects(
+      [{ name, data, last }, await groupOf('b')],
+      options({ target: { ...target, put }, concurrency: 2 }),
+    )
+    expect(outcome).toMatchObject({ groups: 2, objects: 8, failed: 0 })
+    const places = ['target put a.done', 'target put a.more', 'target put b.done'].map((entry) => log.indexOf(entry))
+    expect(places).toEqual(places.toSorted((one, other) => one - other))
+    expect(places).not.toContain(-1)
+    expect(log.indexOf('source delete a.more')).toBeLessThan(log.indexOf('source delete a.done'))
+  })
+
+  it('does not wait for ever for a group that failed', async () => {
+    await target.put('a/2', sourceOf('something else that is longer'))
+    const outcome = await transferObjects([await groupOf('a'), await groupOf('b')], options({ concurrency: 2 }))
+    expect(outcome).toMatchObject({ groups: 1, failed: 1 })
+    expect(await keysOf(source, 'b')).toEqual([])
+  })
+
+  it('deletes nothing whose bytes are others in the target, though as many', async () => {
+    await target.put('a/2', sourceOf('content of b/2'))
+    const moved = await transferObjects([await groupOf('a')], options({ skipPresent: true }))
+    expect(moved.failures).toMatchObject([{ key: 'a/2', error: { kind: 'conflict', code: 'STORAGE_OBJECT_CHANGED' } }])
+    expect(await keysOf(source)).toHaveLength(7)
+    // A copy deletes nothing, so that equal sizes are enough.
+    expect(await transferObjects([await groupOf('a')], options({ skipPresent: true, preserve: true }))).toMatchObject({ failed: 0 })
+  })
+
+  it('serves a target that has no condition for large objects', async () => {
+    const put = async (...[key, body, given]: Parameters<ObjectStore['put']>): ReturnType<ObjectStore['put']> => {
+      if (given?.onlyIfAbsent === true) throw new Fault('unsupported', 'STORAGE_CONDITIONAL_PUT_UNSUPPORTED', 'not in parts')
+      return await target.put(key, body, given)
+    }
+    await target.put('b/1', sourceOf('its own'))
+    const outcome = await transferObjects([await groupOf('a'), await groupOf('b')], options({ target: { ...target, put } }))
+    expect(outcome).toMatchObject({ groups: 1, failures: [{ key: 'b/1', error: { kind: 'already-exists' } }] })
+    expect(await textOf(target, 'a/3')).toBe('content of a/3')
+    expect(await textOf(target, 'b/1')).toBe('its own')
+  })
+
   it('obeys the signal', async () => {
     const controller = new AbortController()
     controller.abort()

@@ -54,4 +54,5 @@ export { FAKE_SUBJECT_TOKEN, fakeFederatedCredentials } from './gcs-fake-token.t
 export { azureEnvironment, s3Environment, sshEnvironment, swiftEnvironment } from './servers/storage-environment.ts'
 export type { StorageEnvironment } from './servers/storage-environment.ts'
 export { casesFirstIn, reasonAgainst, type NetworkForm } from './network-forms.ts'
+export { largeRepository, type LargeRepository, type LargeRepositoryOptions } from './large-repository.ts'
 export { formsToRun, soaking } from './soak.ts'

@@ -3,6 +3,8 @@ import type { Invocation } from '../command.ts'
 import { localZone } from '../local-zone.ts'
 import { inOrderOfStart, renderBackupJson, renderBackupTable, type ListedBackup } from './backup-list.render.ts'
 
+/** Flags that WAL-G's list does not have. */
+const BEYOND_WAL_G = ['extended', 'tree', 'wal', 'sort', 'reverse', 'name', 'status', 'type', 'permanent', 'since', 'until', 'timeline']
 /** Metadata objects being read at once. */
 const READS_AT_ONCE = 8
 
@@ -16,6 +18,11 @@ export async function runBackupList(invocation: Invocation): Promise<number> {
   const detail = flags['detail'] === true
   const pretty = flags['pretty'] === true
   const kit = await invocation.openKit()
+  // What WAL-G has no word for goes a way of its own, so that nothing of it touches the lists that scripts read.
+  if (BEYOND_WAL_G.some((name) => flags[name] !== undefined)) {
+    const { runCatalogueList } = await import('./backup-list.extended.ts')
+    return await runCatalogueList(invocation, kit)
+  }
   const names =
     invocation.settings.targetStorage === undefined ? (await kit.storages()).map(({ name }) => name) : [invocation.settings.targetStorage]
   log.info(`List backups from storages: [${names.join(' ')}]`)

@@ -1,8 +1,13 @@
 import type { CommandDefinition } from '../command.ts'
 import { backupFetch } from './backup-fetch.ts'
 import { backupList } from './backup-list.ts'
+import { backupMark } from './backup-mark.ts'
 import { backupPush } from './backup-push.ts'
+import { backupShow } from './backup-show.ts'
+import { copy } from './copy.ts'
 import { cryptCommands } from './crypt.ts'
+import { deleteCommands } from './delete.ts'
+import { garbage } from './garbage.ts'
 import { storageCommands } from './storage.ts'
 import { storageToolCommands } from './st.ts'
 import { walFetch } from './wal-fetch.ts'
@@ -13,8 +18,13 @@ export const commands: readonly CommandDefinition[] = [
   backupPush,
   backupFetch,
   backupList,
+  backupShow,
+  backupMark,
+  copy,
   walPush,
   walFetch,
+  ...deleteCommands,
+  garbage,
   ...storageToolCommands,
   ...storageCommands,
   ...cryptCommands,
@@ -22,8 +32,9 @@ export const commands: readonly CommandDefinition[] = [
 
 /** The titles under which help lists them. */
 export const commandGroups: readonly { readonly title: string; readonly names: readonly string[] }[] = [
-  { title: 'Backups', names: ['backup-push', 'backup-fetch', 'backup-list'] },
+  { title: 'Backups', names: ['backup-push', 'backup-fetch', 'backup-list', 'backup-show', 'backup-mark', 'copy', 'garbage'] },
   { title: "WAL archive (called by the server's archive_command and restore_command)", names: ['wal-push', 'wal-fetch'] },
+  { title: 'Deleting', names: deleteCommands.map(({ name }) => name) },
   { title: 'Storage', names: [...storageToolCommands, ...storageCommands].map(({ name }) => name) },
   { title: 'Encryption', names: cryptCommands.map(({ name }) => name) },
 ]

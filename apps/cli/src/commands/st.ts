@@ -194,7 +194,7 @@ const transferFlags: readonly FlagDefinition[] = [
   { name: 'preserve', short: 'p', type: 'boolean', summary: 'Copy: delete nothing from the source' },
   { name: 'fail-fast', type: 'boolean', summary: 'Stop at the first object that cannot be moved' },
   { name: 'concurrency', short: 'c', type: 'string', valueName: 'COUNT', summary: 'Objects at once; default: 10' },
-  { name: 'max-files', short: 'm', type: 'string', valueName: 'COUNT', summary: 'At most so many objects; no backup is cut' },
+  { name: 'max-files', short: 'm', type: 'string', valueName: 'COUNT', summary: 'At most so many objects; no backup and no chain is cut' },
   {
     name: 'appearance-checks',
     type: 'string',
@@ -211,14 +211,17 @@ const stTransferBackups: CommandDefinition = {
   minArguments: 0,
   maxArguments: 1,
   description:
-    'Moves finished backups: all objects of a backup first, its sentinel last; in the source the sentinel is deleted first. At every moment each backup is whole in at least one of the two.',
+    'Moves finished backups: all objects of a backup first, its sentinel last; in the source the sentinel is deleted first. At every moment each backup is whole in at least one of the two. Increments move together with the backups that they need, because a chain is of use only in one storage. The oldest come first, so that LATEST stays LATEST. What the target has already is compared before it is deleted from the source.',
   examples: [
     {
       command: 'waltz st transfer backups --source spare --target default',
       explains: 'back home, after the primary storage is well again',
     },
   ],
-  flags: [...transferFlags, { name: 'max-backups', type: 'string', valueName: 'COUNT', summary: 'At most so many backups' }],
+  flags: [
+    ...transferFlags,
+    { name: 'max-backups', type: 'string', valueName: 'COUNT', summary: 'At most so many backups; no chain is cut' },
+  ],
   settings,
   load: async () => (await import('./st/st-transfer.run.ts')).runTransferBackups,
 }

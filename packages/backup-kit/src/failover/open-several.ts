@@ -37,6 +37,12 @@ export async function openSeveralStorages(settings: Settings, context: StorageCo
     openWal: async (choices) => openWal(several, choices),
     placeForBackup: async ({ targetStorage: target, signal }) =>
       placeForBackup(target === undefined ? several : { ...several, pool: poolFor(target) }, signal),
+    toSurvey: async (options) =>
+      (await judge(options)).map(({ storage: { name, store }, alive, why = 'it does not answer' }) => ({
+        name,
+        store,
+        ...(alive ? {} : { why }),
+      })),
     sourceOfRestore: async (selector, signal) => sourceOfRestore(several, judge, { selector, signal }),
     async [Symbol.asyncDispose]() {
       await pool.close()

@@ -141,4 +141,13 @@ export const backupRows = {
     availability: 'later-warn',
     summary: 'Do not fetch parts of which nothing is needed (also: backup-fetch --skip-redundant-tars).',
   },
+  unfinishedBackupAge: {
+    name: 'WALTZ_UNFINISHED_BACKUP_AGE',
+    kind: 'duration',
+    area: 'backup',
+    availability: 'now',
+    min: 0,
+    fallback: 86_400_000,
+    summary: 'How long a backup without sentinel and without lease, as WAL-G makes it, counts as being made after its newest object.',
+  },
 } as const

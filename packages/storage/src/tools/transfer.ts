@@ -1,4 +1,5 @@
-import { Fault, throwIfAborted } from '@waltz/errors'
+import { createHash } from 'node:crypto'
+import { Fault, isFault, throwIfAborted } from '@waltz/errors'
 import { compareKeys } from '../key.ts'
 import type { CallOptions, ObjectInfo, ObjectStore } from '../object-store.ts'
 import { sleepOrAbort, type Sleep } from '../sleep.ts'
@@ -9,8 +10,8 @@ import { copyObject, objectExists } from './copy-object.ts'
 export interface TransferGroup {
   readonly name: string
   readonly data: readonly ObjectInfo[]
-  /** What makes the group count, such as a backup's sentinel. */
-  readonly last?: ObjectInfo
+  /** What makes the group count, such as sentinels of backups: stored in this order, deleted in the opposite one. */
+  readonly last?: ObjectInfo | readonly ObjectInfo[]
 }
 
 /** Something that happened to one object. */
@@ -40,7 +41,8 @@ export interface TransferOptions extends CallOptions {
   readonly overwrite: boolean
   /**
    * Ask the target for each object first: one of the same size there counts as copied, one of another size is `conflict`. For groups
-   * that hold everything, so that what an earlier transfer copied leaves the source, too. Without `overwrite` only.
+   * that hold everything, so that what an earlier transfer copied leaves the source, too; before it does, the bytes of both are compared.
+   * Without `overwrite` only.
    */
   readonly skipPresent?: boolean
   /** Stop everything at the first failure instead of going on with other groups. */
@@ -67,9 +69,10 @@ export interface TransferOutcome {
 const FAILURES_TOLD = 100
 
 /**
- * Moves groups of objects from one store into another, bytes unchanged. In the target the last object of a group is stored only after
- * all others were found there; in the source it is deleted before them: at every moment each group is whole in at least one of the
- * two. A group that fails is left in the source; its copies so far stay in the target, where the next transfer finds them.
+ * Moves groups of objects from one store into another, bytes unchanged. In the target the last objects of a group are stored only after
+ * all others were found there, and after those of the groups before it; in the source they are deleted before the others: at every moment
+ * each group is whole in at least one of the two. A group that fails is left in the source; its copies so far stay in the target, where the
+ * next transfer finds them.
  * @throws Fault `aborted`; the first failure when `failFast`. Without it failures are told in the outcome.
  */
 export async function transferObjects(
@@ -77,10 +80,17 @@ export async function transferObjects(
   options: TransferOptions,
 ): Promise<TransferOutcome> {
   const tally: Tally = { groups: 0, objects: 0, bytes: 0, failures: [], failed: 0 }
+  let turn: Promise<void> = Promise.resolve()
   for await (const batch of batches(groups, options.concurrency)) {
     // Small groups side by side, a large one with all hands: either way `concurrency` objects are in flight.
     const lanes = Math.max(1, Math.floor(options.concurrency / batch.length))
-    await Promise.all(batch.map((group) => moveGroup(group, { options, tally, lanes })))
+    const moves = batch.map((group) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const before = turn
+      turn = promise
+      return moveGroup(group, { options, tally, lanes, before, announced: resolve }).finally(resolve)
+    })
+    await Promise.all(moves)
     throwIfAborted(options.signal)
     const [first] = tally.failures
     if (options.failFast && first !== undefined) throw first.error
@@ -122,18 +132,27 @@ interface Move {
   readonly options: TransferOptions
   readonly tally: Tally
   readonly lanes: number
+  /** Resolves when the last objects of the group before are stored, or never will be. */
+  readonly before: Promise<void>
+  readonly announced: () => void
 }
 
 async function moveGroup(group: TransferGroup, move: Move): Promise<void> {
   const { options, tally } = move
   const copied = await inLanes(group.data, move.lanes, (info) => attempt(group, info, move, () => copyOne(info, move)))
   if (!copied) return
-  const { last } = group
-  if (last !== undefined && !(await attempt(group, last, move, () => copyOne(last, move)))) return
+  const last = lastOf(group)
+  await move.before
+  for (const info of last) if (!(await attempt(group, info, move, () => copyOne(info, move)))) return
+  move.announced()
   tally.groups += 1
   if (options.preserve) return
-  if (last !== undefined && !(await attempt(group, last, move, () => deleteOne(last, options)))) return
+  for (const info of last.toReversed()) if (!(await attempt(group, info, move, () => deleteOne(info, options)))) return
   await inLanes(group.data, move.lanes, (info) => attempt(group, info, move, () => deleteOne(info, options)))
+}
+
+function lastOf({ last = [] }: TransferGroup): readonly ObjectInfo[] {
+  return 'key' in last ? [last] : last
 }
 
 /** Runs one step; what fails is noted, and false. */
@@ -153,8 +172,9 @@ async function copyOne(info: ObjectInfo, { options, tally }: Move): Promise<void
   const { source, target, overwrite, signal, observe } = options
   const call = signal === undefined ? {} : { signal }
   if (!overwrite && (await isThere(info, options))) return
-  const onlyIfAbsent = !overwrite && target.capabilities.conditionalPut
-  const stored = await copyObject({ store: source, key: info.key }, { store: target, key: info.key }, { ...call, onlyIfAbsent })
+  const copy = async (onlyIfAbsent: boolean): Promise<ObjectInfo> =>
+    await copyObject({ store: source, key: info.key }, { store: target, key: info.key }, { ...call, onlyIfAbsent })
+  const stored = await copyWithCondition(info, options, copy)
   if (stored.size !== info.size) throw changedFault(info, stored.size)
   if (!options.preserve) await waitForAppearance(info, options)
   tally.objects += 1
@@ -162,14 +182,45 @@ async function copyOne(info: ObjectInfo, { options, tally }: Move): Promise<void
   observe?.({ kind: 'copied', key: info.key, bytes: info.size })
 }
 
+/** Some stores have no condition for objects that go in parts: those are looked for instead. */
+async function copyWithCondition(
+  info: ObjectInfo,
+  { target, overwrite, signal }: TransferOptions,
+  copy: (onlyIfAbsent: boolean) => Promise<ObjectInfo>,
+): Promise<ObjectInfo> {
+  try {
+    return await copy(!overwrite && target.capabilities.conditionalPut)
+  } catch (error) {
+    if (!isFault(error) || error.code !== 'STORAGE_CONDITIONAL_PUT_UNSUPPORTED') throw error
+    const found = await objectExists(target, info.key, signal === undefined ? {} : { signal })
+    if (found !== undefined) throw alreadyExistsFault(info.key, target.location)
+    return await copy(false)
+  }
+}
+
 /** Whether the target has it already. A target that cannot refuse by itself is asked in any case: the best that can be done there. */
-async function isThere(info: ObjectInfo, { target, skipPresent = false, signal }: TransferOptions): Promise<boolean> {
+async function isThere(info: ObjectInfo, options: TransferOptions): Promise<boolean> {
+  const { target, skipPresent = false, preserve, signal } = options
   if (!skipPresent && target.capabilities.conditionalPut) return false
   const found = await objectExists(target, info.key, signal === undefined ? {} : { signal })
   if (found === undefined) return false
   if (!skipPresent) throw alreadyExistsFault(info.key, target.location)
   if (found.size !== info.size) throw changedFault(info, found.size)
+  if (!preserve && !(await hasSameBytes(info.key, options))) throw differentFault(info)
   return true
+}
+
+/** Reads both: what is about to be deleted may be the only good one. */
+async function hasSameBytes(key: string, { source, target, signal }: TransferOptions): Promise<boolean> {
+  const hashes = await Promise.all(
+    [source, target].map(async (store) => {
+      const hash = createHash('sha256')
+      await using body = await store.get(key, signal === undefined ? {} : { signal })
+      for await (const chunk of body) hash.update(chunk)
+      return hash.digest('hex')
+    }),
+  )
+  return hashes[0] === hashes[1]
 }
 
 async function waitForAppearance(info: ObjectInfo, options: TransferOptions): Promise<void> {
@@ -202,6 +253,13 @@ function changedFault(info: ObjectInfo, size: number): Fault {
       context: { key: info.key },
     },
   )
+}
+
+function differentFault(info: ObjectInfo): Fault {
+  return new Fault('conflict', 'STORAGE_OBJECT_CHANGED', `${info.key} is in both storages, and its bytes differ`, {
+    hint: 'find out which of the two is right, and remove the other one; --overwrite takes that of the source. Nothing was deleted',
+    context: { key: info.key },
+  })
 }
 
 /** Runs `work` for every item, a few at a time; true when all were. Goes on after a failure, so that a repetition has less to do. */

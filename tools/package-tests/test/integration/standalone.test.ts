@@ -15,6 +15,7 @@ const alone: readonly (readonly [name: string, others: readonly string[]])[] = [
   ['codecs', ['@waltz/bytes', '@waltz/errors']],
   ['crypto', ['@waltz/bytes', '@waltz/errors']],
   ['network', ['@waltz/errors']],
+  ['retention-policy', ['@waltz/errors']],
   ['storage-azure', WITH_NETWORK],
   ['storage-file', FOUNDATION],
   ['storage-gcs', WITH_NETWORK],

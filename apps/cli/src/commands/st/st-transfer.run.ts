@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Fault } from '@waltz/errors'
 import { parseGoDuration } from '@waltz/settings'
 import { objectsToTransfer, transferObjects, type TransferGroup, type TransferOptions } from '@waltz/storage/tools'
-import type { ObjectInfo } from '@waltz/storage'
-import { backupFolder, backupsFolder, sentinelSuffix, walFolder } from '@waltz/repository'
+import { walFolder } from '@waltz/repository'
 import type { Invocation } from '../../command.ts'
 import { formatBytes } from '../../format-amount.ts'
 import { usageFault } from '../../usage-fault.ts'
+import { backupFamilies, oneBackup } from './backup-families.ts'
 import { folderOf, oneStorage, textFlag } from './targets.ts'
 
 /** Moves backups from one failover storage to another, each with its sentinel last (CMD 8). @throws as `transfer`. */
@@ -15,7 +15,10 @@ export async function runTransferBackups(invocation: Invocation): Promise<number
   const maxBackups = name === undefined ? countFlag(invocation, 'max-backups', 0) : undefined
   return await transfer(
     invocation,
-    (options, limits) => limitGroups(backupGroups(options, name), { ...limits, maxGroups: maxBackups }),
+    (options, limits) => {
+      const warn = (message: string): void => invocation.log.warn(message)
+      return limitGroups(backupGroups(options, { only: name, warn }), { ...limits, maxBackups, warn })
+    },
     true,
   )
 }
@@ -33,7 +36,9 @@ export async function runTransferFiles(invocation: Invocation): Promise<number> 
 
 interface Limits {
   readonly maxFiles: number | undefined
-  readonly maxGroups?: number | undefined
+  /** Sentinels. */
+  readonly maxBackups?: number | undefined
+  readonly warn?: (message: string) => void
 }
 
 type Groups = (options: TransferOptions, limits: Limits) => AsyncIterable<TransferGroup>
@@ -110,32 +115,32 @@ async function* singleGroups(options: TransferOptions, prefix: string): AsyncGen
 }
 
 /** Finished backups of the source, whole: what the target has already is looked at object by object (RF 1). */
-async function* backupGroups({ source, signal }: TransferOptions, only: string | undefined): AsyncGenerator<TransferGroup> {
-  const call = signal === undefined ? {} : { signal }
-  let found = false
-  for await (const sentinel of source.list(backupsFolder, { ...call, oneLevel: true })) {
-    if (!sentinel.key.endsWith(sentinelSuffix)) continue
-    const name = sentinel.key.slice(backupsFolder.length, -sentinelSuffix.length)
-    if (only !== undefined && only !== name) continue
-    found = true
-    const data: ObjectInfo[] = []
-    for await (const info of source.list(backupFolder(name), call)) data.push(info)
-    yield { name, data, last: sentinel }
-  }
-  if (only === undefined || found) return
-  throw new Fault('not-found', 'BACKUP_NOT_FOUND', `there is no finished backup ${only} in ${source.location}`, {
-    hint: 'waltz backup-list shows which there are',
-  })
+async function* backupGroups(
+  { source, target, preserve, signal }: TransferOptions,
+  { only, warn }: { readonly only: string | undefined; readonly warn: (message: string) => void },
+): AsyncGenerator<TransferGroup> {
+  const parts = { source, call: signal === undefined ? {} : { signal }, warn }
+  if (only === undefined) return yield* backupFamilies(parts)
+  yield await oneBackup({ ...parts, target, preserve }, only)
 }
 
 /** Stops in front of the first group that would be too many; a group is never cut. */
-async function* limitGroups(groups: AsyncIterable<TransferGroup>, { maxFiles, maxGroups }: Limits): AsyncGenerator<TransferGroup> {
+async function* limitGroups(groups: AsyncIterable<TransferGroup>, limits: Limits): AsyncGenerator<TransferGroup> {
+  const { maxFiles = Number.POSITIVE_INFINITY, maxBackups = Number.POSITIVE_INFINITY } = limits
   let files = 0
-  let count = 0
+  let backups = 0
   for await (const group of groups) {
-    files += group.data.length + Number(group.last !== undefined)
-    count += 1
-    if (files > (maxFiles ?? Number.POSITIVE_INFINITY) || count > (maxGroups ?? Number.POSITIVE_INFINITY)) return
+    const last = countLast(group)
+    files += group.data.length + last
+    backups += last
+    if (files > maxFiles || backups > maxBackups) {
+      if (last > 0) limits.warn?.(`the limit is reached: ${group.name} and what follows stay, because no backup and no chain is cut`)
+      return
+    }
     yield group
   }
+}
+
+function countLast({ last = [] }: TransferGroup): number {
+  return 'key' in last ? 1 : last.length
 }

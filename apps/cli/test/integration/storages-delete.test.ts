@@ -1,0 +1,126 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import { sourceOf } from '@waltz/bytes'
+import { kitSettings, openBackupKit } from '@waltz/backup-kit'
+import { s3Environment, sharedServer, signedS3Request, temporaryFolder, type StorageEnvironment } from '@waltz/testkit'
+import { describe, expect, it } from 'vitest'
+import { run } from '../../src/index.ts'
+import { createFakeIo } from '../fake-io.ts'
+
+interface Recorded {
+  readonly objects: readonly (readonly [key: string, modifiedAt: string, text?: string])[]
+  readonly commands: readonly { readonly args: readonly string[]; readonly removed: string }[]
+}
+
+const recorded = JSON.parse(readFileSync(new URL('../fixtures/retention/delete-commands.json', import.meta.url), 'utf8')) as Recorded
+const allKeys = recorded.objects.map(([key]) => key)
+/** What failed attempts left would count as being written here, where everything is new. */
+const isAttempt = (key: string): boolean => /base_0000000100000000000000(01|F0)\//.test(key)
+const stored = recorded.objects.filter(([key]) => !isAttempt(key))
+
+const radosgw = await sharedServer('radosgw')
+const work = temporaryFolder()
+const kinds = [
+  { name: 'file', missing: undefined, environment: async () => ({ WALG_FILE_PREFIX: folder() }) },
+  { name: 's3', missing: radosgw.missing, environment: () => s3Environment(radosgw.server) },
+]
+
+let folders = 0
+function folder(): string {
+  const path = work.join(`repository-${(folders += 1)}`)
+  mkdirSync(path)
+  return path
+}
+
+async function filled(environment: StorageEnvironment): Promise<void> {
+  await using kit = await openBackupKit(kitSettings(environment), {
+    now: () => new Date(),
+    hostname: 'db1',
+    user: 'postgres',
+    processId: 1,
+    cores: 2,
+    temporaryFolder: work.path,
+  })
+  // In the order in which they were stored: the newest sentinel is the latest backup.
+  const inOrder = stored.toSorted(([, left], [, right]) => (left < right ? -1 : 1))
+  const sentinels = inOrder.filter(([key]) => key.includes('_backup_stop_sentinel'))
+  const put = async ([key, , text = '']: (typeof stored)[number]): Promise<void> => void (await kit.store.put(key, sourceOf(text)))
+  const others = inOrder.filter((one) => !sentinels.includes(one)).values()
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      for (const one of others) await put(one)
+    }),
+  )
+  for (const one of sentinels) await put(one)
+}
+
+async function keysOf(environment: StorageEnvironment): Promise<readonly string[]> {
+  using io = createFakeIo({ now: () => new Date() })
+  Object.assign(io.env, environment)
+  expect(await run(['st', 'ls', '-r', '--json'], io)).toBe(0)
+  return (JSON.parse(io.out()) as readonly { readonly name: string }[]).map(({ name }) => name).toSorted()
+}
+
+async function waltz(
+  environment: StorageEnvironment,
+  ...argv: readonly string[]
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  using io = createFakeIo({ now: () => new Date() })
+  Object.assign(io.env, { ...environment, TMPDIR: work.path })
+  const code = await run(argv, io)
+  return { code, out: io.out(), err: io.err() }
+}
+
+function removedByWalG(args: readonly string[]): ReadonlySet<string> {
+  const ranges = recorded.commands.find((command) => command.args.join(' ') === args.join(' '))?.removed ?? ''
+  return new Set(
+    ranges.split(',').flatMap((range) => {
+      const [from = 0, to = from] = range.split('-').map(Number)
+      return allKeys.slice(from, to + 1)
+    }),
+  )
+}
+
+const BULK = 'wal_005/00000001000000000000000.json'
+const modes: readonly { readonly args: readonly string[]; readonly also?: string; readonly stays?: string }[] = [
+  { args: ['retain', 'FULL', '2'], also: BULK },
+  { args: ['before', 'base_00000001000000000000001C'], also: BULK },
+  { args: ['target', 'FIND_FULL', 'base_000000010000000000000020_D_00000001000000000000001E'] },
+  { args: ['garbage'] },
+  { args: ['everything', 'FORCE'], stays: 'wal_005/notes.txt' },
+]
+
+describe.each(kinds)('delete in $name', ({ missing, environment }) => {
+  it.skipIf(missing !== undefined).each(modes)('$args removes what WAL-G removed', async ({ args, also, stays }) => {
+    const settings = await environment()
+    await filled(settings)
+    const before = await keysOf(settings)
+    const dry = await waltz(settings, 'delete', ...args, '--json')
+    expect([dry.err, dry.code]).toEqual([dry.err, 0])
+    const { plan, deletes } = JSON.parse(dry.out) as {
+      readonly plan: string
+      readonly deletes: { readonly total: { readonly objects: number } }
+    }
+    expect(await keysOf(settings)).toEqual(before)
+    const done = await waltz(settings, 'delete', ...args, '--plan', plan)
+    expect([done.err, done.code]).toEqual([done.err, 0])
+    const gone = removedByWalG(args)
+    const left = before.filter((key) => key === stays || (!gone.has(key) && key !== also))
+    expect(await keysOf(settings)).toEqual(left)
+    expect(deletes.total.objects).toBe(before.length - left.length)
+  })
+})
+
+it.skipIf(radosgw.missing !== undefined)('leaves no versions behind in a bucket that keeps them', async () => {
+  const settings = await s3Environment(radosgw.server)
+  const bucket = /^s3:\/\/([^/]+)/.exec(settings['WALG_S3_PREFIX'] ?? '')?.[1] ?? ''
+  const body = '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>'
+  await signedS3Request(radosgw.server, { method: 'PUT', path: `/${bucket}`, query: { versioning: '' }, body })
+  await filled(settings)
+  await filled(settings)
+  expect((await waltz(settings, 'delete', 'everything', 'FORCE', '--confirm')).code).toBe(0)
+  const versions = await waltz(settings, 'st', 'ls', '-r', '--all-versions', '--json')
+  expect((JSON.parse(versions.out) as readonly { readonly name: string }[]).map(({ name }) => name)).toEqual([
+    'wal_005/notes.txt',
+    'wal_005/notes.txt',
+  ])
+})

@@ -1,0 +1,35 @@
+import { Fault } from '@waltz/errors'
+
+/** The target has something else. */
+export function conflictFault(key: string, what: string): Fault {
+  return new Fault('conflict', 'COPY_CONFLICT', `${key} is in the target already, and is not the same: ${what}`, {
+    hint: key.endsWith('/metadata.json')
+      ? 'waltz backup-mark changes it: mark the backup alike on both sides. Nothing was replaced.'
+      : 'Find out which of the two is right and remove the other one. Nothing was replaced.',
+    context: { key },
+  })
+}
+
+/** What was read is not what was stored once. */
+export function damagedSourceFault(key: string, what: string): Fault {
+  return new Fault('corrupt', 'COPY_SOURCE_DAMAGED', `${key} cannot be copied: ${what}`, {
+    hint: 'It was damaged or changed in the source. Nothing of it was stored; a restore would refuse it, too.',
+    context: { key },
+  })
+}
+
+/** The target does not give back what it was given. */
+export function notStoredFault(key: string, what: string): Fault {
+  return new Fault('corrupt', 'COPY_NOT_STORED', `${key} did not arrive: ${what}`, {
+    hint: 'It was damaged on the way, or in the target, and was removed there. Run the command again.',
+    context: { key },
+  })
+}
+
+/** Something that a finished backup must have is not there. */
+export function incompleteFault(backup: string, what: string): Fault {
+  return new Fault('corrupt', 'COPY_SOURCE_INCOMPLETE', `${backup} is not whole in the source: ${what}`, {
+    hint: 'It was not announced in the target. Remove the backup from the source, or bring the object back.',
+    context: { backup },
+  })
+}
