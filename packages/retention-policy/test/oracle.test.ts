@@ -62,9 +62,10 @@ function tryPolicies(dice: Dice, repository: Repository, counts: Counts): readon
   if (series === undefined && repository.backups.some((backup) => backup.series === undefined)) return problems
   // What was planned once leaves nothing to plan, and text says the same as the policies.
   const left = { ...repository, ...carryOut(repository, plan) }
-  // A branch of which nothing was left is no longer one that somebody lives on.
-  const used = ({ pieces }: Repository): number => new Set(pieces.map(({ branch }) => branch)).size
-  if (used(left) < used(repository)) return problems
+  // A branch whose newest piece is gone is no longer one that somebody lives on.
+  const ends = ({ branches, pieces }: Repository): string =>
+    branches.map(({ id }) => pieces.findLast(({ branch }) => branch === id)?.at).join()
+  if (ends(left) !== ends(repository)) return problems
   const again = planRetention(left.backups, parsePolicies(formatPolicies(policies)), {
     ...options,
     log: { branches: runsOf(left, new Set()) },

@@ -8,6 +8,7 @@ import { copy } from './copy.ts'
 import { cryptCommands } from './crypt.ts'
 import { deleteCommands } from './delete.ts'
 import { garbage } from './garbage.ts'
+import { retentionCommands } from './retention.ts'
 import { storageCommands } from './storage.ts'
 import { storageToolCommands } from './st.ts'
 import { walFetch } from './wal-fetch.ts'
@@ -24,6 +25,7 @@ export const commands: readonly CommandDefinition[] = [
   walPush,
   walFetch,
   ...deleteCommands,
+  ...retentionCommands,
   garbage,
   ...storageToolCommands,
   ...storageCommands,
@@ -34,7 +36,7 @@ export const commands: readonly CommandDefinition[] = [
 export const commandGroups: readonly { readonly title: string; readonly names: readonly string[] }[] = [
   { title: 'Backups', names: ['backup-push', 'backup-fetch', 'backup-list', 'backup-show', 'backup-mark', 'copy', 'garbage'] },
   { title: "WAL archive (called by the server's archive_command and restore_command)", names: ['wal-push', 'wal-fetch'] },
-  { title: 'Deleting', names: deleteCommands.map(({ name }) => name) },
+  { title: 'Deleting', names: [...deleteCommands, ...retentionCommands].map(({ name }) => name) },
   { title: 'Storage', names: [...storageToolCommands, ...storageCommands].map(({ name }) => name) },
   { title: 'Encryption', names: cryptCommands.map(({ name }) => name) },
 ]

@@ -124,7 +124,7 @@ function makeBackup(dice: Dice, { backups, branches, begins, ends, isHonest, now
   const parent =
     earlier && dice.chance(40) ? dice.pick([earlier.id, earlier.id, earlier.id, earlier.name ?? earlier.id, 'nobody']) : undefined
   const isOpen = state !== 'complete' && dice.chance(50)
-  const isLogless = dice.chance(3)
+  const isLogless = dice.chance(5)
   return {
     id,
     state,
@@ -134,7 +134,7 @@ function makeBackup(dice: Dice, { backups, branches, begins, ends, isHonest, now
     ...(isDated && dice.chance(85) && { series: dice.chance(85) ? 'A' : 'B' }),
     ...(isDated && { startedAt: new Date(Math.min(momentOf(from) + skew, isHonest ? now.getTime() : Infinity)) }),
     ...(isHonest || dice.chance(80) ? { finishedAt: new Date(momentOf(to) + skew) } : {}),
-    ...(dice.chance(70) && { storedAt: new Date(momentOf(to + dice.integer(3))) }),
+    ...(dice.chance(isLogless ? 30 : 70) && { storedAt: new Date(momentOf(to + dice.integer(3))) }),
     ...(!isLogless && { log: { branch, from: BigInt(from), ...(!isOpen && { to: BigInt(to) }) } }),
   }
 }

@@ -141,6 +141,20 @@ export const backupRows = {
     availability: 'later-warn',
     summary: 'Do not fetch parts of which nothing is needed (also: backup-fetch --skip-redundant-tars).',
   },
+  retention: {
+    name: 'WALTZ_RETENTION',
+    kind: 'text',
+    area: 'backup',
+    availability: 'now',
+    summary: 'Which backups `waltz retention` keeps: rules such as last=7, window=14d, archive(monthly=12) (also: --policy).',
+  },
+  retentionFile: {
+    name: 'WALTZ_RETENTION_FILE',
+    kind: 'path',
+    area: 'backup',
+    availability: 'now',
+    summary: 'The same in a file (also: --policy-file).',
+  },
   unfinishedBackupAge: {
     name: 'WALTZ_UNFINISHED_BACKUP_AGE',
     kind: 'duration',

@@ -76,7 +76,8 @@ function findFullWord(args: readonly string[], command: string): { readonly word
   return { word: true, rest: second }
 }
 
-async function runDelete(invocation: Invocation, wish: RemovalWish): Promise<number> {
+/** Plans what a wish means and shows it; with `confirm` or `plan` among the flags, deletes it. @throws Fault as the kit's deletion. */
+export async function runDelete(invocation: Invocation, wish: RemovalWish): Promise<number> {
   const { flags, io, log, json, progress } = invocation
   const kit = await invocation.openKit()
   const planId = flags['plan']
@@ -93,8 +94,7 @@ async function runDelete(invocation: Invocation, wish: RemovalWish): Promise<num
     progress.finish()
     show(invocation, plan)
     if (json) io.stdout(renderRemovalJson(plan))
-    else if (plan.nothing === undefined)
-      log.info(`nothing was deleted: this was a dry run; --confirm deletes, --plan ${plan.id} deletes exactly this`)
+    else if (plan.nothing === undefined) log.info(dryRunText(wish, plan.id))
     return 0
   }
   let plan: RemovalPlan | undefined
@@ -115,6 +115,11 @@ async function runDelete(invocation: Invocation, wish: RemovalWish): Promise<num
 function show({ io, log, json }: Invocation, plan: RemovalPlan): void {
   if (!json) io.stdout(renderRemovalPlan(plan))
   sayRemovalSums(plan, log)
+}
+
+function dryRunText({ mode }: RemovalWish, id: string): string {
+  const way = mode === 'policies' ? `waltz retention apply deletes, with --plan ${id}` : `--confirm deletes, --plan ${id} deletes`
+  return `nothing was deleted: this was a dry run; ${way} exactly this`
 }
 
 function commandText(wish: RemovalWish): string {
