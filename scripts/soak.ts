@@ -1,13 +1,20 @@
 /**
- * The tests with their deep counts: every form of every store behind a network that fails, ten thousand races, long listings. Takes as
- * long as it takes; arguments name tests as those of `npm test` do.
+ * The tests with their deep counts: every form of every store behind a network that fails, ten thousand races, long listings, a million
+ * random repositories for the planner of retention, 100,000 histories of deletions. Takes hours; arguments name tests as those of `npm test` do.
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const given = process.argv.slice(2)
-const wanted = given.length > 0 ? given : ['packages/storage', 'packages/retention-policy']
+const deep = [
+  'packages/storage',
+  'packages/retention-policy/test/oracle.test.ts',
+  'packages/backup-kit/test/repository-model.test.ts',
+  'packages/backup-kit/test/catalogue-scale.test.ts',
+  'packages/backup-kit/test/removal-scale.test.ts',
+]
+const wanted = given.length > 0 ? given : deep
 const script = join(fileURLToPath(new URL('.', import.meta.url)), 'run-tests.ts')
 const { status } = spawnSync(process.execPath, ['--conditions=source', script, ...wanted], {
   stdio: 'inherit',
