@@ -62,8 +62,8 @@ const projects: TestProjectConfiguration[] = [
   named('storage', storage, { ...atOnce(3, 2), ...patient }),
   named('integration', inFolder('integration/'), { ...atOnce(2, 3), ...patient, exclude: [...storage, ...faults, ...alone] }),
   named('alone', alone, { ...oneByOne, ...patient }),
-  named('faults', faults, { ...atOnce(2, 4), exclude: soaking ? [] : secondEngines, maxConcurrency: 10, hookTimeout: 180_000 }),
-  named('drill', inFolder('drill/'), { ...atOnce(2, 5), testTimeout: 300_000, hookTimeout: 300_000 }),
+  named('faults', faults, { ...oneByOne, exclude: soaking ? [] : secondEngines, maxConcurrency: 10, hookTimeout: 180_000 }),
+  named('drill', inFolder('drill/'), { ...atOnce(2, 4), testTimeout: 300_000, hookTimeout: 300_000 }),
 ]
 
 export default projects

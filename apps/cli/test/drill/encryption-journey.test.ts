@@ -29,6 +29,7 @@ let waltz: string
 let source: TestCluster
 let repositories = 0
 let configurations = 0
+let restores = 0
 
 beforeAll(async () => {
   services = await startKeyServices()
@@ -86,7 +87,7 @@ async function remember(): Promise<{ readonly content: Awaited<ReturnType<typeof
 }
 
 async function expectRestored(settings: Values, moment: string, content: unknown): Promise<void> {
-  const target = work.join(`restored-${repositories}-${Object.keys(settings).length}`)
+  const target = work.join(`restored-${(restores += 1)}`)
   const args = ['backup-fetch', target, 'LATEST', '--target-time', moment, '--target-action', 'promote']
   const { code, stderr } = await runAs(waltz, args, { env: settings })
   expect(`${code} ${stderr}`).toMatch(/^0 /)
