@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readAll, sourceOf } from '@waltz/bytes'
 import { createCodecRegistry } from '@waltz/codecs'
 import type { Cipher } from '@waltz/crypto'
+import { isFault } from '@waltz/errors'
 import type { Lsn, SystemIdentifier } from '@waltz/pg-structures'
 import {
   createSealedFormat,
@@ -53,6 +54,15 @@ export async function contentsOf(store: ObjectStore): Promise<Map<string, Uint8A
   const all = new Map<string, Uint8Array>()
   for await (const { key } of store.list('')) all.set(key, await collect(await store.get(key)))
   return all
+}
+
+/** Waits for what may fail, with a fault and with nothing else. */
+export async function mayFail(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!isFault(error)) throw error
+  }
 }
 
 /** Hashes compare much faster. */

@@ -36,6 +36,7 @@ import {
   FULL,
   hashesOf,
   madeRepository,
+  mayFail,
   noise,
   now,
   put,
@@ -150,7 +151,7 @@ describe.each(ways)('$name', ({ to, wishes, extension, read = to, name }) => {
     // All of them for one way; the others differ in what is inside.
     for (let step = 1; step <= counting.mutations.length; step += name === 'plain to libsodium' ? 1 : 3) {
       const store = target()
-      await run(faultStore(store, { crashAtMutation: step, crashMoment: 'after' })).catch(() => undefined)
+      await mayFail(run(faultStore(store, { crashAtMutation: step, crashMoment: 'after' })))
       const before = await hashesOf(store)
       const again = faultStore(store)
       const result = await run(again)

@@ -26,6 +26,7 @@ import {
   hashesOf,
   FULL,
   madeRepository,
+  mayFail,
   noise,
   now,
   put,
@@ -294,7 +295,7 @@ describe('an interrupted copy', () => {
     for (let step = 1; step <= steps; step += 1)
       for (const crashMoment of ['before', 'after'] as const) {
         const to = target()
-        await copy({ from: side(source), to: side(faultStore(to, { crashAtMutation: step, crashMoment })) }).catch(() => undefined)
+        await mayFail(copy({ from: side(source), to: side(faultStore(to, { crashAtMutation: step, crashMoment })) }))
         await expectNothingHalf(to)
         const result = await copy({ from: side(source), to: side(to) })
         expect([step, crashMoment, result.failures]).toEqual([step, crashMoment, []])
@@ -326,7 +327,7 @@ describe('an interrupted copy', () => {
       const to = target()
       const rules = [{ operation, nth, action: { kind: 'fail' } }] as const
       const stores = { from: source, to, [which]: faultStore(which === 'from' ? source : to, { rules }) }
-      await copy({ from: side(stores.from), to: side(stores.to) }).catch(() => undefined)
+      await mayFail(copy({ from: side(stores.from), to: side(stores.to) }))
       await expectNothingHalf(to)
       expect((await copy({ from: side(source), to: side(to) })).failures).toEqual([])
       expect(await hashesOf(to)).toEqual(whole)
@@ -375,6 +376,16 @@ describe('damage on the way', () => {
     const all = await contentsOf(to)
     expect([all.has(result.failures[0]?.key ?? ''), all.has(sentinelKey(name))]).toEqual([false, false])
     expect((await copy({ from: side(source), to: side(to) })).failures).toEqual([])
+  })
+
+  it('is said to be still there, where the target does not let it be removed', async () => {
+    const to = target()
+    const refusing = { operation: 'delete', action: { kind: 'fail' } } as const
+    const rules = [...damaged(/part_001/, 20).rules, refusing]
+    const { failures } = await copy({ from: side(source), to: side(faultStore(to, { rules })) })
+    expect(failures[0]?.fault).toMatchObject({ code: 'COPY_NOT_STORED', message: expect.stringContaining('it is still there') })
+    expect(failures[0]?.fault.hint).toMatch(/Remove it there/)
+    expect((await contentsOf(to)).has(failures[0]?.key ?? '')).toBe(true)
   })
 
   it('is noticed in WAL', async () => {

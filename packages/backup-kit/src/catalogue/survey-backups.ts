@@ -1,6 +1,7 @@
 import type { TimelineId } from '@waltz/pg-structures'
 import { backupFolder, backupOfSentinelKey, backupsFolder, leaseKey, metadataKey, parseBackupName, walFileNameOf } from '@waltz/repository'
 import type { CallOptions, ObjectInfo } from '@waltz/storage'
+import { factsOf } from './backup-facts.ts'
 import type { CatalogueEntry, FolderSum, ForeignObjects } from './catalogue-entry.ts'
 import type { CatalogueStorage } from './read-catalogue.ts'
 
@@ -85,7 +86,9 @@ function entryOf(
   folder: Folder | undefined,
 ): CatalogueEntry {
   return {
-    ...nothingKnown,
+    ...factsOf(undefined, undefined),
+    problem: undefined,
+    findings: [],
     name,
     storage,
     status: sentinel === undefined ? 'unfinished' : 'complete',
@@ -126,29 +129,4 @@ function foreignOf(
       newestAt: newest.length === 0 ? undefined : new Date(Math.max(...newest)),
     },
   }
-}
-
-/** What no document said. */
-const nothingKnown: Omit<
-  CatalogueEntry,
-  'name' | 'storage' | 'status' | 'sentinel' | 'metadataObject' | 'leaseObject' | 'folder' | 'walFileName' | 'timeline'
-> = {
-  startedAt: undefined,
-  finishedAt: undefined,
-  startedAtNs: undefined,
-  systemIdentifier: undefined,
-  startLsn: undefined,
-  finishLsn: undefined,
-  serverVersion: undefined,
-  permanent: false,
-  userData: undefined,
-  hostname: '',
-  dataDirectory: '',
-  storedBytes: undefined,
-  restoredBytes: undefined,
-  dataDirectoryBytes: undefined,
-  increment: undefined,
-  metadata: undefined,
-  problem: undefined,
-  findings: [],
 }

@@ -19,7 +19,7 @@ import { objectExists } from '@waltz/storage/tools'
 import type { ObjectInfo } from '@waltz/storage'
 import type { ChosenBackup } from './choose-backups.ts'
 import { createTally, type CopyContext, type CopyTally } from './copy-context.ts'
-import { conflictFault, damagedSourceFault, incompleteFault, notStoredFault } from './copy-faults.ts'
+import { conflictFault, damagedSourceFault, incompleteFault } from './copy-faults.ts'
 import type { CopiedBackup } from './copy-options.ts'
 import { copyPlain, discardBad, type CopiedObject, type ObjectJob } from './copy-plain.ts'
 import { copySealed } from './copy-sealed.ts'
@@ -194,8 +194,7 @@ async function writeManifest(
   await using body = await to.get(key, call)
   if (!sameForm(await formOf(body), form)) {
     if (outcome === 'present') throw conflictFault(key, 'it describes other parts')
-    await discardBad(context, key)
-    throw notStoredFault(key, 'the target gives back other bytes than were sent')
+    throw await discardBad(context, key, 'the target gives back other bytes than were sent')
   }
   tally.done(key, outcome, bytes.length)
 }

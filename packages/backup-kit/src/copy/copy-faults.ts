@@ -18,11 +18,18 @@ export function damagedSourceFault(key: string, what: string): Fault {
   })
 }
 
-/** The target does not give back what it was given. */
-export function notStoredFault(key: string, what: string): Fault {
-  return new Fault('corrupt', 'COPY_NOT_STORED', `${key} did not arrive: ${what}`, {
-    hint: 'It was damaged on the way, or in the target, and was removed there. Run the command again.',
+/** The target does not give back what it was given. `removed` tells whether that is gone again, `cause` why it is not. */
+export function notStoredFault(
+  key: string,
+  what: string,
+  { removed, cause }: { readonly removed: boolean; readonly cause?: unknown },
+): Fault {
+  return new Fault('corrupt', 'COPY_NOT_STORED', `${key} did not arrive: ${what}${removed ? '' : '; it is still there'}`, {
+    hint: removed
+      ? 'It was damaged on the way, or in the target, and was removed there. Run the command again.'
+      : 'It was damaged on the way, or in the target. Remove it there, and run the command again.',
     context: { key },
+    cause,
   })
 }
 

@@ -1,4 +1,4 @@
-import { isFault } from '@waltz/errors'
+import { isFault, type Fault } from '@waltz/errors'
 import type { ByteSource } from '@waltz/bytes'
 import type { StoredForm } from '@waltz/repository'
 import { createFormMeter, formOf, sameForm } from '@waltz/repository/rotation'
@@ -46,13 +46,25 @@ export async function copyPlain(context: CopyContext, job: ObjectJob): Promise<C
   if (context.dryRun) return { outcome: 'sent', size: source.size }
   const { copyInside } = context.options
   if (copyInside !== undefined && job.edits === undefined) return await insideOne(context, job, copyInside)
+  return await sendOrCompare(context, job.key, {
+    send: () => sendOne(context, job),
+    compare: (found) => presentOne(context, job, found),
+  })
+}
+
+/** Sends an object; when it has appeared in the target meanwhile, compares it with what is there. */
+export async function sendOrCompare(
+  { to, call }: CopyContext,
+  key: string,
+  { send, compare }: { readonly send: () => Promise<CopiedObject>; readonly compare: (found: ObjectInfo) => Promise<CopiedObject> },
+): Promise<CopiedObject> {
   try {
-    return await sendOne(context, job)
+    return await send()
   } catch (error) {
     if (!isFault(error, 'already-exists')) throw error
-    const found = await objectExists(context.to, job.key, context.call)
+    const found = await objectExists(to, key, call)
     if (found === undefined) throw error
-    return await presentOne(context, job, found)
+    return await compare(found)
   }
 }
 
@@ -100,7 +112,7 @@ async function insideOne(
   if ((await objectExists(to, key, call)) !== undefined) throw conflictFault(key, 'it appeared there during the copy')
   await copyInside(key, call.signal)
   const stored = await to.head(key, call)
-  if (stored.size !== source.size) throw notStoredFault(key, `it has ${stored.size} of ${source.size} bytes`)
+  if (stored.size !== source.size) throw notStoredFault(key, `it has ${stored.size} of ${source.size} bytes`, { removed: false })
   return { outcome: 'inside', size: stored.size }
 }
 
@@ -138,11 +150,15 @@ export function requireKnown(
 /** Reads back what was stored; what is wrong is removed again. */
 async function requireStored(context: CopyContext, key: string, form: StoredForm): Promise<void> {
   if (sameForm(await formIn(context, 'to', key), form)) return
-  await discardBad(context, key)
-  throw notStoredFault(key, 'the target gives back other bytes than were sent')
+  throw await discardBad(context, key, 'the target gives back other bytes than were sent')
 }
 
-/** It was stored here a moment ago. A target that does not let it be removed keeps it: the next run takes it for a conflict. */
-export async function discardBad({ to, call }: CopyContext, key: string): Promise<void> {
-  await to.delete([key], call).catch(() => undefined)
+/** Removes what was stored here a moment ago and is wrong; the fault to throw, which says so when it is still there. */
+export async function discardBad({ to, call }: CopyContext, key: string, what: string): Promise<Fault> {
+  try {
+    await to.delete([key], call)
+    return notStoredFault(key, what, { removed: true })
+  } catch (error) {
+    return notStoredFault(key, what, { removed: false, cause: error })
+  }
 }

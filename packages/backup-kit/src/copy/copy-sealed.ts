@@ -4,8 +4,8 @@ import { createFormMeter, formOf, sameForm } from '@waltz/repository/rotation'
 import { objectExists } from '@waltz/storage/tools'
 import type { ObjectInfo } from '@waltz/storage'
 import type { CopyContext } from './copy-context.ts'
-import { conflictFault, damagedSourceFault, notStoredFault } from './copy-faults.ts'
-import { discardBad, requireKnown, type CopiedObject, type ObjectJob } from './copy-plain.ts'
+import { conflictFault, damagedSourceFault } from './copy-faults.ts'
+import { discardBad, requireKnown, sendOrCompare, type CopiedObject, type ObjectJob } from './copy-plain.ts'
 import { withheld } from './object-forms.ts'
 import { putNew } from './put-new.ts'
 
@@ -26,14 +26,10 @@ export async function copySealed(context: CopyContext, job: SealedJob): Promise<
   const there = job.there ?? (await objectExists(context.to, job.key, context.call))
   if (there !== undefined) return await presentOne(context, job, there)
   if (context.dryRun) return { outcome: 'sent', size: job.source.size }
-  try {
-    return await sendOne(context, job)
-  } catch (error) {
-    if (!isFault(error, 'already-exists')) throw error
-    const found = await objectExists(context.to, job.key, context.call)
-    if (found === undefined) throw error
-    return await presentOne(context, job, found)
-  }
+  return await sendOrCompare(context, job.key, {
+    send: () => sendOne(context, job),
+    compare: (found) => presentOne(context, job, found),
+  })
 }
 
 /** Encrypted bytes are never the same twice: what counts is what is inside. */
@@ -67,10 +63,7 @@ async function sendOne(context: CopyContext, job: SealedJob): Promise<CopiedObje
     await to.put(key, checked, { ...call, ...condition })
     const form = sealed.form()
     const found = await readBack(context, key)
-    if (!isRight(found, form, inside)) {
-      await discardBad(context, key)
-      throw notStoredFault(key, 'the target gives back something else than was sent')
-    }
+    if (!isRight(found, form, inside)) throw await discardBad(context, key, 'the target gives back something else than was sent')
     return { outcome: 'sent', size: form.size, form }
   })
 }
