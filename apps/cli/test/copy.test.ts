@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { run } from '../src/index.ts'
 import { createFakeIo, type FakeIo } from './fake-io.ts'
+import { type Ended, runIn } from './run-in-folder.ts'
 
 const BACKUP = 'base_000000010000000000000013'
 const fixture = new URL('../../../packages/pg-physical-backup/test/fixtures/odd-files/', import.meta.url).pathname
@@ -17,11 +18,7 @@ const files = readFileSync(join(fixture, 'files.tsv'), 'utf8')
 let io: FakeIo
 const at = (...names: readonly string[]): string => join(io.cwd, ...names)
 
-async function waltz(...argv: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  const before = [io.out().length, io.err().length] as const
-  const code = await run(argv, io)
-  return { code, out: io.out().slice(before[0]), err: io.err().slice(before[1]) }
-}
+const waltz = (...argv: readonly string[]): Promise<Ended> => runIn(io, argv)
 
 function config(name: string, values: Readonly<Record<string, string>> = {}): string {
   mkdirSync(at(name), { recursive: true })

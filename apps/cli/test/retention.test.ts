@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { run } from '../src/index.ts'
 import { createFakeIo, type FakeIo } from './fake-io.ts'
+import { type Ended, runIn, storeBackup, storeIn } from './run-in-folder.ts'
 
 let io: FakeIo
 let root: string
@@ -15,43 +15,16 @@ beforeEach(() => {
 })
 afterEach(() => io[Symbol.dispose]())
 
-async function waltz(...argv: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  const before = [io.out().length, io.err().length] as const
-  const code = await run(argv, io)
-  return { code, out: io.out().slice(before[0]), err: io.err().slice(before[1]) }
-}
+const waltz = (...argv: readonly string[]): Promise<Ended> => runIn(io, argv)
 
-function store(key: string, text: string): void {
-  const path = join(root, key)
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, text)
-}
+const store = (key: string, text: string): void => storeIn(root, key, text)
 
 const SEGMENT = (number: number): string => `0000000100000000${number.toString(16).toUpperCase().padStart(8, '0')}`
 
-/** A full backup of a day in March that began in a segment of 16 MiB. */
+/** A full backup of a day in March that began in a segment of 16 MiB, with the WAL around it. */
 function backup(number: number, day: number, system = 7): string {
-  const name = `base_${SEGMENT(number)}`
-  const start = `2026-03-${String(day).padStart(2, '0')}T00:00:00Z`
-  const lsn = number * 16 * 1_048_576 + 40
-  store(`basebackups_005/${name}/tar_partitions/part_001.tar.lz4`, 'data')
-  store(
-    `basebackups_005/${name}/metadata.json`,
-    JSON.stringify({
-      start_time: start,
-      finish_time: start,
-      start_lsn: lsn,
-      finish_lsn: lsn + 300,
-      is_permanent: false,
-      system_identifier: system,
-    }),
-  )
-  store(
-    `basebackups_005/${name}_backup_stop_sentinel.json`,
-    JSON.stringify({ LSN: lsn, FinishLSN: lsn + 300, PgVersion: 150_020, Version: 2 }),
-  )
   for (let wal = number - 1; wal <= number + 1; wal += 1) store(`wal_005/${SEGMENT(wal)}.lz4`, 'segment')
-  return name
+  return storeBackup(root, { number, start: `2026-03-${String(day).padStart(2, '0')}T00:00:00Z`, system }, SEGMENT)
 }
 
 const names = (): readonly string[] =>

@@ -1,25 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sourceOf } from '@waltz/bytes'
-import { run } from '../src/index.ts'
 import { createFakeIo, type FakeIo } from './fake-io.ts'
+import { type Ended, runIn, storeIn } from './run-in-folder.ts'
 
 let io: FakeIo
 let root: string
 
-/** Runs `waltz` with a repository in a folder. */
-async function waltz(...argv: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  const before = [io.out().length, io.err().length] as const
-  const code = await run(argv, io)
-  return { code, out: io.out().slice(before[0]), err: io.err().slice(before[1]) }
-}
+const waltz = (...argv: readonly string[]): Promise<Ended> => runIn(io, argv)
 
-function store(key: string, text: string): void {
-  const path = join(root, key)
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, text)
-}
+const store = (key: string, text: string): void => storeIn(root, key, text)
 
 const stored = (key: string): string => readFileSync(join(root, key), 'utf8')
 
