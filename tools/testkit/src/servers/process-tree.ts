@@ -23,10 +23,28 @@ export function isAlive(pid: number): boolean {
   })
 }
 
-/** Kills a process by its id; one that is gone already is no problem. */
-export function killProcess(pid: number): void {
+/**
+ * Kills a process and everything that descends from it, and returns their ids. They are halted first, over and over until no new one
+ * shows: what is killed between two looks could have started another one meanwhile, and that one would live on.
+ */
+export function killTree(pid: number): readonly number[] {
+  const halted = new Set<number>()
+  for (let before = -1; before < halted.size;) {
+    before = halted.size
+    for (const one of withDescendants(pid)) {
+      if (halted.has(one)) continue
+      send(one, 'SIGSTOP')
+      halted.add(one)
+    }
+  }
+  for (const one of halted) send(one, 'SIGKILL')
+  return [...halted]
+}
+
+/** Sends a signal to a process; one that is gone already is no problem. */
+function send(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL')
+    process.kill(pid, signal)
   } catch {
     // It has ended meanwhile.
   }

@@ -6,7 +6,7 @@ import { programExists } from '../binaries.ts'
 import { baseEnvironment, runAs } from '../run-as.ts'
 import { giveToOrdinaryUser, temporaryFolder } from '../temporary-folder.ts'
 import { ordinaryUser } from '../users.ts'
-import { isAlive, killProcess, withDescendants } from './process-tree.ts'
+import { isAlive, killTree } from './process-tree.ts'
 import { accepts, listeningPorts } from './sockets.ts'
 
 type Environment = Readonly<Record<string, string>>
@@ -49,11 +49,9 @@ export function createServerHome(): ServerHome {
   const logFolder = folder.makeFolder('log')
   const children: { readonly process: ServerProcess; readonly child: ChildProcess }[] = []
   let stopped: Promise<void> | undefined
-  const killAll = (): void => {
-    for (const { process } of children) if (process.ended() === undefined) withDescendants(process.pid).forEach(killProcess)
-  }
+  const killAll = (): readonly number[] => children.flatMap(({ process }) => (process.ended() === undefined ? killTree(process.pid) : []))
   // Before the folder is removed at that moment.
-  const forget = atExit(killAll)
+  const forget = atExit(() => void killAll())
 
   const write = (name: string, content: string | Uint8Array, mode = 0o644): string => {
     const path = folder.join(name)
@@ -82,8 +80,7 @@ export function createServerHome(): ServerHome {
     return server
   }
   const stop = async (): Promise<void> => {
-    const pids = children.flatMap(({ process }) => (process.ended() === undefined ? withDescendants(process.pid) : []))
-    pids.forEach(killProcess)
+    const pids = killAll()
     const deadline = Date.now() + 20_000
     while (pids.some(isAlive)) {
       if (Date.now() > deadline) throw new Error(`processes live on after SIGKILL: ${pids.filter(isAlive).join(', ')}`)
