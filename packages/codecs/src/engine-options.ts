@@ -8,10 +8,10 @@ export interface EngineOptions {
 }
 
 /**
- * Output in chunks of 256 KiB instead of 16, which alone makes decompression about twice as fast, and room for a few
- * input chunks, so that the source is read while the engine works.
+ * Output in chunks of 512 KiB instead of 16, which alone makes decompression more than twice as fast (256 KiB: 4 % slower, 1 MiB: no
+ * faster), and room for a few input chunks, so that the source is read while the engine works.
  */
-export const engineOptions: EngineOptions = { chunkSize: CHUNK_BYTES, writableHighWaterMark: 2 * CHUNK_BYTES }
+export const engineOptions: EngineOptions = { chunkSize: 2 * CHUNK_BYTES, writableHighWaterMark: 2 * CHUNK_BYTES }
 
 /**
  * What an engine that compresses is made with, for chunks of `blockBytes`: room for as much output, so that one trip to the thread
