@@ -34,6 +34,14 @@ const alone = [
   'tools/testkit/test/integration/{cluster,servers}.test.ts',
 ]
 
+/** Tests that look at the memory of their own process: each file in a process of its own. */
+const memory = [
+  'packages/backup-kit/test/{catalogue,removal}-scale.test.ts',
+  'packages/repository/test/files-metadata.test.ts',
+  'packages/storage/test/conformance-more.test.ts',
+  'packages/storage-file/test/conformance.test.ts',
+]
+
 const named = (name: string, include: readonly string[], { exclude = [], ...extra }: Extra): TestProjectConfiguration =>
   defineProject({
     resolve,
@@ -52,12 +60,13 @@ const oneByOne: Extra = { fileParallelism: false }
 const patient: Extra = { testTimeout: 180_000, hookTimeout: 180_000 }
 
 /**
- * One project per kind of test. `unit` touches no server; `interop` reads what other programs wrote; `storage` runs against storage
- * servers, `integration` against PostgreSQL and as processes, `alone` the same with an eye on the clock; `faults` are stores behind
- * networks that fail; `drill` plays whole journeys. All of it is made for two cores.
+ * One project per kind of test. `unit` and `memory` touch no server; `interop` reads what other programs wrote; `storage` runs against
+ * storage servers, `integration` against PostgreSQL and as processes, `alone` the same with an eye on the clock; `faults` are stores
+ * behind networks that fail; `drill` plays whole journeys. All of it is made for two cores.
  */
 const projects: TestProjectConfiguration[] = [
-  named('unit', inFolder('{,push/}'), { ...atOnce(2, 1), exclude: faults }),
+  named('unit', inFolder('{,push/}'), { ...atOnce(2, 1), exclude: [...faults, ...memory] }),
+  named('memory', memory, atOnce(2, 1)),
   named('interop', inFolder('interop/'), { ...atOnce(2, 1), testTimeout: 60_000 }),
   named('storage', storage, { ...atOnce(3, 2), ...patient }),
   named('integration', inFolder('integration/'), { ...atOnce(2, 3), ...patient, exclude: [...storage, ...faults, ...alone] }),

@@ -19,14 +19,16 @@ try {
   const problem = await runVitest(process.argv.slice(2))
   report(readTally(), problem)
 } finally {
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
 /** What went wrong with the run as a whole, beside failed tests; undefined when nothing did. */
 async function runVitest(args: readonly string[]): Promise<string | undefined> {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts/test-reporter.ts')}`]
-  const env = { ...process.env, TEST_TALLY_FILE: tallyFile, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }) }
+  const colours = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }
+  // Many tests start programs from the sources: only the first of them strips the types of a module and compiles it.
+  const env = { ...process.env, ...colours, TEST_TALLY_FILE: tallyFile, NODE_COMPILE_CACHE: join(folder, 'compiled') }
   const child = spawn(process.execPath, [vitest, 'run', ...reporters, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   // Everything goes through this process, so that nothing can appear behind the closing line.
   child.stdout.pipe(process.stdout, { end: false })

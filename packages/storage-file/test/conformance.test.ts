@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { conformanceCases, largeCasesWithin, manyCases, partCases, raceCases } from '@waltz/storage/conformance'
-import { soaking } from '@waltz/testkit'
+import { formsToRun, soaking } from '@waltz/testkit'
 import { observeStore, withLimits, withPrefix, withRetry, type ObjectStore } from '@waltz/storage'
 import { storageFacts } from './support/facts.ts'
 import { fileStore, temporaryRoot } from './support/temporary-root.ts'
@@ -12,14 +12,17 @@ const limits = { maxRequests: 2, bytesPerSecond: 1e9, now: () => new Date(), sle
 const stores: readonly (readonly [name: string, make: () => ObjectStore])[] = [
   ['bare', () => fileStore(temporaryRoot())],
   ['with sync', () => fileStore(temporaryRoot(), { sync: true })],
+  [
+    'with all wrappers',
+    () => observeStore(withPrefix(withRetry(withLimits(fileStore(temporaryRoot()), limits), policy), 'p'), () => undefined),
+  ],
   ['prefix', () => withPrefix(fileStore(temporaryRoot()), 'some/folder')],
   ['retry', () => withRetry(fileStore(temporaryRoot()), policy)],
   ['limits', () => withLimits(fileStore(temporaryRoot()), limits)],
   ['observe', () => observeStore(fileStore(temporaryRoot()), () => undefined)],
-  ['all of them', () => observeStore(withPrefix(withRetry(withLimits(fileStore(temporaryRoot()), limits), policy), 'p'), () => undefined)],
 ]
 
-describe.each(stores)('file store, %s', (_name, make) => {
+describe.each(formsToRun(stores, 3))('file store, %s', (_name, make) => {
   const store = make()
   it('claims what the reference of storages says', () => {
     expect(store.capabilities).toMatchObject(storageFacts.capabilities)
