@@ -7,10 +7,12 @@ export const CHUNK_BYTES = 262_144
 /**
  * Regroups any chunks into chunks of exactly `size` bytes; only the last may be shorter. A chunk of that size, and a last one that
  * is shorter, is passed on as it is, so a producer that builds whole blocks pays nothing here; a larger one is split into views
- * that do not overlap. A chunk that is copied whole is given back, and what it was copied into is lent.
+ * that do not overlap. A chunk that is copied whole is given back, and what it was copied into is lent: by a pool that many sources
+ * share, if one is given in place of the size.
  */
-export async function* coalesce(source: ByteSource, size: number = CHUNK_BYTES): AsyncGenerator<Uint8Array, void, undefined> {
-  const pool = createBlockPool(size, { maxSpare: MAX_SPARE_BLOCKS })
+export async function* coalesce(source: ByteSource, into: number | BlockPool = CHUNK_BYTES): AsyncGenerator<Uint8Array, void, undefined> {
+  const pool = typeof into === 'number' ? createBlockPool(into, { maxSpare: MAX_SPARE_BLOCKS }) : into
+  const size = pool.blockBytes
   let rest: Rest | undefined
   for await (const chunk of source) {
     let offset = 0
@@ -27,7 +29,7 @@ export async function* coalesce(source: ByteSource, size: number = CHUNK_BYTES):
 }
 
 /** Of blocks that came back. More are in use at once where several are worked on. */
-const MAX_SPARE_BLOCKS = 2
+const MAX_SPARE_BLOCKS = 4
 
 /** What was not passed on yet: less than a block; the beginning of `block` once something had to be added. */
 interface Rest {

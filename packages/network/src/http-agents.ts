@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { rootCertificates } from 'node:tls'
 import { Fault } from '@waltz/errors'
 import { isExemptFromProxy } from './no-proxy.ts'
+import { receiveIntoOneBuffer } from './one-buffer.ts'
 
 /** How a store connects. */
 export interface HttpAgentOptions {
@@ -50,7 +51,7 @@ export async function createHttpAgents(options: HttpAgentOptions): Promise<HttpA
   const tls = trusted === undefined ? {} : { ca: trusted }
   const [http, https] =
     proxy === undefined
-      ? [new HttpAgent(connection), new HttpsAgent({ ...connection, ...tls })]
+      ? [receiveIntoOneBuffer(new HttpAgent(connection)), receiveIntoOneBuffer(new HttpsAgent({ ...connection, ...tls }))]
       : await proxyAgents(proxy, { ...connection, ...tls })
   return {
     http,

@@ -3,8 +3,13 @@ import { Fault } from '@waltz/errors'
 import { giveBack, type ByteSource } from '@waltz/bytes'
 import { attempt, type FileCall } from './errors.ts'
 
-/** Small chunks are gathered up to this much before they are written. */
+/**
+ * Small chunks are gathered up to this much before they are written. Writes of a MiB take several times as long where the system has to
+ * find memory in pieces of that size for them.
+ */
 const GATHER_BYTES = 262_144
+/** As much is pulled ahead while a write is going on: now and then one waits for memory, and the sender should not have to. */
+const MOST_WAITING_BYTES = 1_048_576
 /** The system takes no more buffers than this in one call. */
 const GATHER_CHUNKS = 1000
 
@@ -18,40 +23,91 @@ const SYNC_BYTES = 33_554_432
  */
 export async function writeChunks(handle: FileHandle, source: ByteSource, { call, sync }: WriteOptions): Promise<number> {
   const behind = createSyncBehind(handle, call)
-  let writing: Promise<void> = Promise.resolve()
-  let gathered: Uint8Array[] = []
-  let gatheredBytes = 0
+  const writer = createChunkWriter(handle, call, (count) => {
+    if (sync) behind.wrote(count)
+  })
   let bytes = 0
-
-  const flush = async (): Promise<void> => {
-    await writing
-    const chunks = gathered
-    gathered = []
-    const count = gatheredBytes
-    gatheredBytes = 0
-    writing = attempt(writeFully(handle, chunks, call), call).then(() => {
-      chunks.forEach(giveBack)
-      if (sync) behind.wrote(count)
-    })
-    writing.catch(() => undefined) // thrown by the next flush, or by the end
-  }
-
   try {
     for await (const chunk of source) {
-      gathered.push(chunk)
-      gatheredBytes += chunk.length
       bytes += chunk.length
-      if (gatheredBytes >= GATHER_BYTES || gathered.length >= GATHER_CHUNKS) await flush()
+      if (writer.add(chunk)) await writer.settled()
     }
-    if (gathered.length > 0) await flush()
-    await writing
+    await writer.end()
   } catch (error) {
-    await writing.catch(() => undefined) // the handle must not be closed under a running write
+    await writer.abandon() // the handle must not be closed under a running write
     await behind.end().catch(() => undefined)
     throw error
   }
   await behind.end()
   return bytes
+}
+
+/** Writes what was gathered, one write at a time, while more comes in. */
+interface ChunkWriter {
+  /** Takes a chunk; whether enough is waiting now for the next one to be pulled only after `settled`. */
+  add(chunk: Uint8Array): boolean
+  /** Waits for the write that is going on; the next one begins by itself where enough is waiting. Rejects when one has failed. */
+  settled(): Promise<void>
+  /** Writes the rest, and waits for all of it. */
+  end(): Promise<void>
+  /** Waits for the write that is going on, after which there is none. Never rejects. */
+  abandon(): Promise<void>
+}
+
+function createChunkWriter(handle: FileHandle, call: FileCall, wrote: (bytes: number) => void): ChunkWriter {
+  let waiting: Uint8Array[] = []
+  let waitingBytes = 0
+  let writing: Promise<void> | undefined
+
+  const write = (): void => {
+    const { chunks, bytes } = takeFirst(waiting)
+    waiting = waiting.slice(chunks.length)
+    waitingBytes -= bytes
+    // A write that failed stays, so that nothing is written behind the gap.
+    writing = attempt(writeFully(handle, chunks, call), call).then(() => {
+      chunks.forEach(giveBack)
+      wrote(bytes)
+      writing = undefined
+      if (isWorthwhile()) write()
+    })
+    writing.catch(() => undefined) // thrown to whoever waits
+  }
+  const isWorthwhile = (): boolean => waitingBytes >= GATHER_BYTES || waiting.length >= GATHER_CHUNKS
+  const isBusy = (): boolean => writing !== undefined || waiting.length > 0
+  const settled = async (): Promise<void> => writing
+
+  return {
+    add(chunk) {
+      waiting.push(chunk)
+      waitingBytes += chunk.length
+      if (writing === undefined && isWorthwhile()) write()
+      return waitingBytes >= MOST_WAITING_BYTES || waiting.length >= GATHER_CHUNKS
+    },
+    settled,
+    async end() {
+      while (isBusy()) {
+        if (writing === undefined) write()
+        await settled()
+      }
+    },
+    async abandon() {
+      waiting = []
+      waitingBytes = 0
+      await settled().catch(() => undefined)
+    },
+  }
+}
+
+/** As many of the first chunks as make a write. */
+function takeFirst(waiting: readonly Uint8Array[]): { readonly chunks: readonly Uint8Array[]; readonly bytes: number } {
+  let count = 0
+  let bytes = 0
+  for (const { length } of waiting) {
+    if (bytes >= GATHER_BYTES) break
+    bytes += length
+    count += 1
+  }
+  return { chunks: waiting.slice(0, count), bytes }
 }
 
 /** How a file is written. */

@@ -26,6 +26,24 @@ function fakeDisk(failing = 0): { readonly handle: FileHandle; readonly calls: s
   return { handle: handle as unknown as FileHandle, calls }
 }
 
+/** A disk that takes its time, and half of what it is given now and then. */
+function slowDisk(): { readonly handle: FileHandle; readonly written: Uint8Array[]; readonly state: { running: number; most: number } } {
+  const written: Uint8Array[] = []
+  const state = { running: 0, most: 0 }
+  const take = async (buffers: readonly Uint8Array[]): Promise<{ bytesWritten: number }> => {
+    state.running += 1
+    state.most = Math.max(state.most, state.running)
+    const all = Buffer.concat(buffers)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    const count = written.length % 5 === 4 ? Math.ceil(all.length / 2) : all.length
+    written.push(all.subarray(0, count))
+    state.running -= 1
+    return { bytesWritten: count }
+  }
+  const handle = { write: (bytes: Uint8Array) => take([bytes]), writev: take, datasync: async () => undefined }
+  return { handle: handle as unknown as FileHandle, written, state }
+}
+
 const chunks = (count: number): Uint8Array[] => Array.from({ length: count }, () => new Uint8Array(16 * MIB))
 
 describe('a large file', () => {
@@ -57,5 +75,41 @@ describe('a large file', () => {
     }
     await expect(writeChunks(handle, broken(), { call, sync: true })).rejects.toThrow('source broke')
     expect(calls.at(-1)).toBe('sync ends')
+  })
+})
+
+describe('a slow disk', () => {
+  it.each([1, 1000, 100_000, 262_144, 700_000, 3 * MIB])(
+    'gets every byte in order, one write at a time, from chunks of %i bytes',
+    async (size) => {
+      const { handle, written, state } = slowDisk()
+      const bytes = Buffer.alloc(size < 1000 ? 5000 : 8 * MIB)
+      for (let offset = 0; offset + 4 <= bytes.length; offset += 4) bytes.writeUInt32LE(offset, offset)
+      const ahead = { most: 0, pulled: 0 }
+      async function* source(): AsyncGenerator<Uint8Array, void, undefined> {
+        for (let offset = 0; offset < bytes.length; offset += size) {
+          const chunk = bytes.subarray(offset, offset + size)
+          ahead.pulled += chunk.length
+          ahead.most = Math.max(ahead.most, ahead.pulled - written.reduce((sum, { length }) => sum + length, 0))
+          yield chunk
+        }
+      }
+      expect(await writeChunks(handle, source(), { call, sync: true })).toBe(bytes.length)
+      expect(Buffer.concat(written).equals(bytes)).toBe(true)
+      expect(state.most).toBe(1)
+      expect(ahead.most).toBeLessThanOrEqual(MIB + 262_144 + 2 * size)
+    },
+  )
+
+  it('is left alone once the source has failed', async () => {
+    const { handle, written, state } = slowDisk()
+    async function* broken(): AsyncGenerator<Uint8Array, void, undefined> {
+      for (let count = 0; count < 3; count += 1) yield new Uint8Array(262_144)
+      throw new Error('source broke')
+    }
+    await expect(writeChunks(handle, broken(), { call, sync: true })).rejects.toThrow('source broke')
+    expect([written.length, state.running]).toEqual([1, 0])
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(written.length).toBe(1)
   })
 })

@@ -16,6 +16,20 @@ export function crc32Base64(bytes: Uint8Array): string {
   return crcText(crc32(bytes))
 }
 
+/**
+ * A checksum to be kept beside an object: its CRC-32, which costs a tenth of MD5 to check, and the MD5 that says of which bytes it is.
+ * What replaces the bytes and keeps the note has another etag, so the note counts no more.
+ */
+export function crcNote(bytes: Uint8Array, md5: string): string {
+  return `${md5}:${crc32Base64(bytes)}`
+}
+
+/** The CRC-32 of a note on the bytes with that MD5; undefined for any other text. */
+function notedCrc(note: string | undefined, md5: string): string | undefined {
+  const [of, crc] = note?.split(':') ?? []
+  return of === md5.toLowerCase() && /^[a-z0-9+/]{6}==$/i.test(crc ?? '') ? crc : undefined
+}
+
 /** The etag of an object in parts: the MD5 of the parts' MD5s, and their number. Undefined when an etag is no MD5. */
 export function compositeEtag(partEtags: readonly string[]): string | undefined {
   const hash = createHash('md5')
@@ -53,13 +67,18 @@ export interface BodyPromise {
   readonly checksums: { readonly crc32?: string | undefined; readonly sha1?: string | undefined; readonly sha256?: string | undefined }
   /** The size of its parts, if known. */
   readonly partBytes: number | undefined
+  /** What Waltz noted when it stored it, see `crcNote`. */
+  readonly note: string | undefined
 }
 
 /** The cheapest check that an answer allows; undefined when it tells nothing. */
-export function bodyCheck({ size, etag, md5Etag, checksums, partBytes }: BodyPromise): BodyCheck | undefined {
+export function bodyCheck({ size, etag, md5Etag, checksums, partBytes, note }: BodyPromise): BodyCheck | undefined {
   // Checksums of parts end in "-n" and are no checksum of the bytes.
   if (isWhole(checksums.crc32)) return crcCheck(checksums.crc32)
-  if (md5Etag && isMd5(etag)) return hashCheck('md5', 'hex', etag.toLowerCase())
+  if (md5Etag && isMd5(etag)) {
+    const crc = notedCrc(note, etag)
+    return crc === undefined ? hashCheck('md5', 'hex', etag.toLowerCase()) : crcCheck(crc)
+  }
   if (isWhole(checksums.sha256)) return hashCheck('sha256', 'base64', checksums.sha256)
   if (isWhole(checksums.sha1)) return hashCheck('sha1', 'base64', checksums.sha1)
   return md5Etag && etag !== undefined && isOfParts(etag, size, partBytes) ? partsCheck(partBytes ?? 0, etag.toLowerCase()) : undefined

@@ -19,6 +19,7 @@ export function infoOf(key: string, { size, modifiedAt, etag }: ToldObject): Obj
   }
 }
 
-/** Metadata of objects that Waltz stored: which upload made it, and how large its parts are. */
+/** Metadata of objects that Waltz stored: which upload made it, how large its parts are, and a checksum that is cheaper than its etag. */
 export const PUT_ID = 'waltz-put'
 export const PART_BYTES = 'waltz-part-bytes'
+export const NOTED_CRC = 'waltz-crc32'

@@ -1,3 +1,4 @@
+import { CHUNK_BYTES, createBlockPool, type BlockPool } from '@waltz/bytes'
 import { DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_IDLE_TIMEOUT_MS, optionsFault } from '@waltz/storage'
 import { secretsOf } from './credentials.ts'
 import { parseEndpoint, type S3Endpoint } from './endpoint.ts'
@@ -20,6 +21,8 @@ export interface Place {
   /** What no message may hold. */
   readonly secrets: readonly string[]
   readonly known: Known
+  /** What chunks of bodies are made in. */
+  readonly bodyBlocks: BlockPool
 }
 
 /** What was learned about the bucket. */
@@ -35,6 +38,8 @@ export const MIN_PART_BYTES: number = 5 * 2 ** 20
 const MAX_PART_BYTES = 5 * 2 ** 30
 const DEFAULT_PART_BYTES = 20 * 2 ** 20
 export const MAX_PARTS = 10_000
+/** Kept for the next bodies: as many as a restore has under way. */
+const SPARE_BODY_BLOCKS = 32
 
 /**
  * Reads the options. No I/O.
@@ -58,6 +63,7 @@ export function createPlace(options: S3StoreOptions): Place {
     idleTimeoutMs: options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
     provider,
     secrets,
+    bodyBlocks: createBlockPool(CHUNK_BYTES, { maxSpare: SPARE_BODY_BLOCKS }),
     known: { bucketSeen: false, versioned: undefined, validated: undefined },
   }
   return { ...place, sessions: createSessions({ options, endpoint, provider, connectTimeoutMs }) }

@@ -9,11 +9,11 @@ import {
   type UploadCall,
 } from '@waltz/storage'
 import { openCall } from './call.ts'
-import { bareEtag, base64OfHex, crc32Base64, isMd5, md5Hex } from './checksums.ts'
+import { bareEtag, base64OfHex, crc32Base64, crcNote, isMd5, md5Hex } from './checksums.ts'
 import { deleteOne } from './delete.ts'
 import { statusOf } from './errors.ts'
 import { probeKey } from './hidden-keys.ts'
-import { infoOf, PUT_ID } from './object-info.ts'
+import { infoOf, NOTED_CRC, PUT_ID } from './object-info.ts'
 import { newObjectParams, plainObjectParams, type NewObjectParams } from './object-params.ts'
 import type { Place } from './place.ts'
 import { headAny } from './read.ts'
@@ -157,12 +157,20 @@ interface Condition {
   readonly IfMatch?: string
 }
 
+/** Below this the MD5 of a download costs nothing to speak of. */
+const NOTED_FROM_BYTES = 65_536
+
+function withNote({ params, body }: WholePut, md5: string): NewObjectParams {
+  return { ...params, Metadata: { ...params.Metadata, [NOTED_CRC]: crcNote(body, md5) } }
+}
+
 /** One PutObject, with the checksum that the provider verifies. */
 export async function sendPut(place: Place, put: WholePut, condition: Condition): Promise<Sent> {
-  const { key, body, params } = put
+  const { key, body } = put
   const { quirks } = place.provider
   const md5 = quirks.crc ? undefined : md5Hex(body)
   const checksum = md5 === undefined ? { ChecksumCRC32: crc32Base64(body) } : { ContentMD5: base64OfHex(md5) }
+  const params = md5 === undefined || body.length < NOTED_FROM_BYTES ? put.params : withNote(put, md5)
   const purpose = { doing: `store ${key}`, key, options: put.signal === undefined ? undefined : { signal: put.signal } }
   const open = await openCall(place, purpose, ({ send }, sent) =>
     send('PutObject', { ...params, Key: key, Body: body, ContentLength: body.length, ...checksum, ...condition }, sent),

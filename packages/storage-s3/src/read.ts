@@ -18,7 +18,7 @@ import { call, openCall, type OpenCall } from './call.ts'
 import { bareEtag, bodyCheck, type BodyCheck } from './checksums.ts'
 import { statusOf } from './errors.ts'
 import { isHidden } from './hidden-keys.ts'
-import { infoOf, PART_BYTES } from './object-info.ts'
+import { infoOf, NOTED_CRC, PART_BYTES } from './object-info.ts'
 import { readParams } from './object-params.ts'
 import type { Place } from './place.ts'
 import type { OutputOf } from './requests.ts'
@@ -168,7 +168,7 @@ function pull({ place, key, open, expected, check }: Pulling): Pulled {
     }
   }
   return {
-    chunks: coalesce(read()),
+    chunks: coalesce(read(), place.bodyBlocks),
     // One chunk is read anew, and verified.
     keepsRest: () => broken !== undefined && expected > CHUNK_BYTES,
     verify(handedOut) {
@@ -225,6 +225,7 @@ function checkOf({ provider }: Place, output: OutputOf<'GetObject'>, size: numbe
     md5Etag: provider.quirks.md5Etags && plain,
     checksums: { crc32: ChecksumCRC32, sha1: ChecksumSHA1, sha256: ChecksumSHA256 },
     partBytes: Number.isSafeInteger(partBytes) ? partBytes : undefined,
+    note: Metadata[NOTED_CRC],
   })
 }
 
