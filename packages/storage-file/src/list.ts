@@ -1,7 +1,7 @@
 import type { BigIntStats, Dirent } from 'node:fs'
 import { opendir, stat } from 'node:fs/promises'
 import { throwIfAborted } from '@waltz/errors'
-import { checkPrefix, compareKeys, untilAborted } from '@waltz/storage'
+import { checkPrefix, compareKeys, createListing, untilAborted } from '@waltz/storage'
 import type { CallOptions, ListOptions, ObjectInfo } from '@waltz/storage'
 import { fileFault } from './errors.ts'
 import { infoOf } from './object-stats.ts'
@@ -43,11 +43,14 @@ interface Names {
 }
 
 /** `ObjectStore.list`: reads only the folders that can hold the prefix, one at a time. */
-export async function* listObjects(place: Place, prefix: string, options: ListOptions | undefined): AsyncGenerator<ObjectInfo> {
+export function listObjects(place: Place, prefix: string, options: ListOptions | undefined): AsyncIterable<ObjectInfo> {
   const signal = options?.signal
-  throwIfAborted(signal)
-  checkPrefix(prefix)
-  yield* walkFolder({ place, signal, oneLevel: options?.oneLevel ?? false }, firstLevel(prefix, options?.after))
+  async function* pages(): AsyncGenerator<readonly ObjectInfo[]> {
+    throwIfAborted(signal)
+    checkPrefix(prefix)
+    yield* walkFolder({ place, signal, oneLevel: options?.oneLevel ?? false }, firstLevel(prefix, options?.after))
+  }
+  return createListing(pages, options)
 }
 
 /** `ObjectStore.listGroups`: the folders of one level that hold at least one object at any depth. */
@@ -69,12 +72,12 @@ function firstLevel(prefix: string, after: string | undefined): Level {
   return { folder: prefix.slice(0, slash), namePrefix: prefix.slice(slash), linked: false, after }
 }
 
-async function* walkFolder(walk: Walk, level: Level): AsyncGenerator<ObjectInfo> {
+async function* walkFolder(walk: Walk, level: Level): AsyncGenerator<readonly ObjectInfo[]> {
   for await (const names of readNames(walk, level)) yield* walkNames(walk, level, names)
   throwIfAborted(walk.signal)
 }
 
-async function* walkNames(walk: Walk, level: Level, { sorted, links }: Names): AsyncGenerator<ObjectInfo> {
+async function* walkNames(walk: Walk, level: Level, { sorted, links }: Names): AsyncGenerator<readonly ObjectInfo[]> {
   for (let index = 0; index < sorted.length;) {
     const name = sorted[index] as string
     if (isFolder(name)) {
@@ -92,10 +95,9 @@ async function* walkNames(walk: Walk, level: Level, { sorted, links }: Names): A
     index += files.length
     // One listener for all of them: adding and removing one costs more than looking at a file does.
     const looking = Promise.all(files.map((file) => infoIfThere({ ...walk, signal: undefined }, level.folder + file)))
-    for (const info of await untilAborted(looking, walk.signal)) {
-      throwIfAborted(walk.signal)
-      if (info !== undefined) yield info
-    }
+    const found = await untilAborted(looking, walk.signal)
+    throwIfAborted(walk.signal)
+    yield found.filter((info) => info !== undefined)
   }
 }
 

@@ -1,5 +1,13 @@
 import { throwIfAborted } from '@waltz/errors'
-import { checkPrefix, compareKeys, serverFailedFault, type CallOptions, type ListOptions, type ObjectInfo } from '@waltz/storage'
+import {
+  checkPrefix,
+  compareKeys,
+  createListing,
+  serverFailedFault,
+  type CallOptions,
+  type ListOptions,
+  type ObjectInfo,
+} from '@waltz/storage'
 import { call } from './call.ts'
 import { isObjectKey } from './hidden-keys.ts'
 import { infoOf } from './object-info.ts'
@@ -27,12 +35,19 @@ interface Page {
 }
 
 /** `ObjectStore.list`, one request per page, one page in memory. */
-export async function* listObjects(place: Place, prefix: string, options: ListOptions | undefined): AsyncGenerator<ObjectInfo> {
-  for await (const info of listEverything(place, prefix, options)) if (isObjectKey(info.key)) yield info
+export function listObjects(place: Place, prefix: string, options: ListOptions | undefined): AsyncIterable<ObjectInfo> {
+  async function* pages(): AsyncGenerator<readonly ObjectInfo[]> {
+    for await (const page of everyPage(place, prefix, options)) yield page.filter(({ key }) => isObjectKey(key))
+  }
+  return createListing(pages, options)
 }
 
 /** The same with Waltz's own objects and names that are none of the contract's. */
-export async function* listEverything(place: Place, prefix: string, options: ListOptions | undefined): AsyncGenerator<ObjectInfo> {
+export function listEverything(place: Place, prefix: string, options: ListOptions | undefined): AsyncIterable<ObjectInfo> {
+  return createListing(() => everyPage(place, prefix, options), options)
+}
+
+async function* everyPage(place: Place, prefix: string, options: ListOptions | undefined): AsyncGenerator<readonly ObjectInfo[]> {
   const question: PageQuestion = {
     prefix,
     delimiter: options?.oneLevel === true ? '/' : undefined,
@@ -41,12 +56,12 @@ export async function* listEverything(place: Place, prefix: string, options: Lis
   }
   let last: string | undefined
   for await (const { objects } of pages(place, question)) {
-    for (const info of objects) {
-      throwIfAborted(options?.signal)
-      if (last !== undefined && compareKeys(info.key, last) <= 0) throw disorderFault(place, info.key)
-      last = info.key
-      yield info
+    for (const { key } of objects) {
+      if (last !== undefined && compareKeys(key, last) <= 0) throw disorderFault(place, key)
+      last = key
     }
+    throwIfAborted(options?.signal)
+    yield objects
   }
 }
 

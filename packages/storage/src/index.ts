@@ -13,6 +13,7 @@ export type {
   PutOptions,
   StoreCapabilities,
 } from './object-store.ts'
+export { createListing, pagesOf } from './listing.ts'
 export { withPrefix } from './with-prefix.ts'
 export { withRetry } from './with-retry.ts'
 export { withLimits, type StoreLimits } from './with-limits.ts'
@@ -40,6 +41,7 @@ export {
   checksumFault,
   clockFault,
   copyUnsupportedFault,
+  lockOf,
   networkFault,
   optionsFault,
   quotaFault,
@@ -50,6 +52,7 @@ export {
   throttledFault,
   unreachableFault,
   versionsUnsupportedFault,
+  type ObjectLock,
   type StoreCall,
 } from './network-faults.ts'
 export { faultCodes } from './fault-codes.ts'

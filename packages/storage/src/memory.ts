@@ -2,6 +2,7 @@ import { Fault, throwIfAborted } from '@waltz/errors'
 import { CHUNK_BYTES, concatBytes, type ByteSource } from '@waltz/bytes'
 import { clipRange } from './byte-range.ts'
 import { checkKey, checkPrefix, compareKeys } from './key.ts'
+import { createListing } from './listing.ts'
 import { createObjectBody } from './object-body.ts'
 import type { CallOptions, GetOptions, ListOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from './object-store.ts'
 import { openPutBody } from './put-body.ts'
@@ -56,13 +57,7 @@ export function createMemoryStore({ now, maxObjectBytes = 2 ** 30 }: MemoryStore
       }
       throwIfAborted(options?.signal)
     },
-    async *list(prefix, options) {
-      for (const key of sortedKeys(shelf, prefix, options)) {
-        throwIfAborted(options?.signal)
-        const found = shelf.objects.get(key)
-        if (found !== undefined && isAfter(key, options) && isOnLevel(key, prefix, options)) yield found.info
-      }
-    },
+    list: (prefix, options) => createListing(() => listPages(shelf, prefix, options), options),
     async *listGroups(prefix, options) {
       let last: string | undefined
       for (const key of sortedKeys(shelf, prefix, options)) {
@@ -121,6 +116,17 @@ function sortedKeys(shelf: Shelf, prefix: string, options: CallOptions | undefin
   throwIfAborted(options?.signal)
   checkPrefix(prefix)
   return [...shelf.objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys)
+}
+
+const PAGE_OBJECTS = 1000
+
+/** An object that goes away before its page is made is not in it. */
+async function* listPages(shelf: Shelf, prefix: string, options: ListOptions | undefined): AsyncGenerator<readonly ObjectInfo[]> {
+  const keys = sortedKeys(shelf, prefix, options).filter((key) => isAfter(key, options) && isOnLevel(key, prefix, options))
+  for (let from = 0; from < keys.length; from += PAGE_OBJECTS) {
+    throwIfAborted(options?.signal)
+    yield keys.slice(from, from + PAGE_OBJECTS).flatMap((key) => shelf.objects.get(key)?.info ?? [])
+  }
 }
 
 function isAfter(key: string, options: ListOptions | undefined): boolean {

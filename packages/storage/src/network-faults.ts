@@ -1,4 +1,4 @@
-import { Fault, type FaultKind } from '@waltz/errors'
+import { Fault, isFault, type FaultKind } from '@waltz/errors'
 
 /** What every fault of a store tells. `doing` reads like "read base/part_001.tar"; neither holds a secret. */
 export interface StoreCall {
@@ -85,15 +85,34 @@ export const checksumFault = (call: StoreCall, options: { readonly retryable: bo
     options.retryable,
   )
 
-/** `denied` `STORAGE_RETENTION_LOCKED`. */
-export const retentionFault = (call: StoreCall, until?: Date): Fault =>
-  make(
+/** What keeps an object from being deleted or replaced. */
+export interface ObjectLock {
+  /** The end of its retention; undefined where the storage does not tell, or there is none. */
+  readonly until?: Date | undefined
+  /** Somebody put a hold on it, which has no end of its own. */
+  readonly held?: boolean | undefined
+}
+
+/** `denied` `STORAGE_RETENTION_LOCKED`. What is known of the lock is in its message, and `lockOf` gives it back. */
+export function retentionFault(call: StoreCall, { until, held = false }: ObjectLock = {}): Fault {
+  const ends = until === undefined ? '' : ` until ${until.toISOString()}`
+  return make(
     'denied',
     'STORAGE_RETENTION_LOCKED',
     call,
-    `was refused: the object is locked${until === undefined ? '' : ` until ${until.toISOString()}`}`,
-    'wait for the end of the retention, or have it lifted',
+    `was refused: the object is locked${ends}${held ? ', and under a hold that somebody has to lift' : ''}`,
+    held ? 'have the hold lifted' : 'wait for the end of the retention, or have it lifted',
+    undefined,
+    { ...(until !== undefined && { lockedUntil: until.toISOString() }), ...(held && { held }) },
   )
+}
+
+/** What a fault of `retentionFault` knows of the lock; undefined for any other error. */
+export function lockOf(error: unknown): ObjectLock | undefined {
+  if (!isFault(error, 'denied') || error.code !== 'STORAGE_RETENTION_LOCKED') return undefined
+  const { lockedUntil, held } = error.context
+  return { ...(typeof lockedUntil === 'string' && { until: new Date(lockedUntil) }), ...(held === true && { held }) }
+}
 
 /** An option that cannot work: `invalid` `STORAGE_OPTIONS_INVALID`. `message` names it. */
 export function optionsFault(message: string, hint?: string): Fault {
@@ -184,7 +203,7 @@ function make(
     what: string,
     general: string,
     retryable?: boolean | undefined,
-    context?: Readonly<Record<string, number>>,
+    context?: Fault['context'],
   ]
 ): Fault {
   const said = answer === undefined || answer === '' ? '' : ` (${answer.replaceAll(/\s+/g, ' ').slice(0, LONGEST_ANSWER)})`

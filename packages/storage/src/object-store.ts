@@ -104,6 +104,8 @@ export interface PutOptions extends CallOptions {
   /** When known, lets the store pick a single request or a part size. A wrong value is an error and stores nothing. */
   readonly size?: number
   readonly contentType?: string
+  /** Soon removed or replaced: a store that locks new objects for a time, or has a class for long keeping, does neither with this one. */
+  readonly shortLived?: boolean
 }
 
 /** Taken by `list`. */

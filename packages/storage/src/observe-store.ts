@@ -1,7 +1,8 @@
 import { isFault } from '@waltz/errors'
 import type { ByteSource } from '@waltz/bytes'
+import { createListing, pagesOf } from './listing.ts'
 import { createObjectBody } from './object-body.ts'
-import type { ObjectBody, ObjectStore } from './object-store.ts'
+import type { ObjectBody, ObjectInfo, ObjectStore } from './object-store.ts'
 
 /** The calls of a store. */
 export type StoreOperation = 'head' | 'get' | 'put' | 'delete' | 'list' | 'listGroups' | 'copy'
@@ -58,8 +59,9 @@ export function observeStore(store: ObjectStore, observer: StoreObserver): Objec
       const tally = tallyOf('delete', '', 0)
       return watched(tally, () => store.delete(countedKeys(keys, tally), options))
     },
-    list: (prefix, options) => observedList(store.list(prefix, options), tallyOf('list', prefix, 0), observer),
-    listGroups: (prefix, options) => observedList(store.listGroups(prefix, options), tallyOf('listGroups', prefix, 0), observer),
+    list: (prefix, options) =>
+      createListing(() => observedPages(pagesOf(store.list(prefix, options)), tallyOf('list', prefix, 0), observer), options),
+    listGroups: (prefix, options) => observedList(store.listGroups(prefix, options), tallyOf('listGroups', prefix, 0), { observer }),
     copy: (from, to, options) => watched(tallyOf('copy', to), () => store.copy(from, to, options)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
@@ -127,11 +129,23 @@ function* countedKeys(keys: Iterable<string>, tally: Tally): Generator<string> {
   }
 }
 
-async function* observedList<T>(items: AsyncIterable<T>, tally: Tally, observer: StoreObserver): AsyncGenerator<T> {
+function observedPages(
+  pages: AsyncIterable<readonly ObjectInfo[]>,
+  tally: Tally,
+  observer: StoreObserver,
+): AsyncGenerator<readonly ObjectInfo[]> {
+  return observedList(pages, tally, { observer, amount: (page) => page.length })
+}
+
+async function* observedList<T>(
+  items: AsyncIterable<T>,
+  tally: Tally,
+  { observer, amount = () => 1 }: { readonly observer: StoreObserver; readonly amount?: (item: T) => number },
+): AsyncGenerator<T> {
   let failure: { readonly error: unknown } | undefined
   try {
     for await (const item of items) {
-      tally.count += 1
+      tally.count += amount(item)
       yield item
     }
   } catch (error) {

@@ -1,5 +1,6 @@
 import { Fault } from '@waltz/errors'
 import type { ByteSource } from '@waltz/bytes'
+import { createListing, pagesOf } from './listing.ts'
 import { createObjectBody } from './object-body.ts'
 import type { CallOptions, ObjectBody, ObjectStore } from './object-store.ts'
 import { openPutBody } from './put-body.ts'
@@ -64,7 +65,7 @@ export function withLimits(store: ObjectStore, limits: StoreLimits): ObjectStore
       }
     },
     delete: (keys, options) => placed(options, () => store.delete(keys, options)),
-    list: (prefix, options) => stepwise(store.list(prefix, options), places, options),
+    list: (prefix, options) => createListing(() => stepwise(pagesOf(store.list(prefix, options)), places, options), options),
     listGroups: (prefix, options) => stepwise(store.listGroups(prefix, options), places, options),
     copy: (from, to, options) => placed(options, () => store.copy(from, to, options)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

@@ -1,4 +1,5 @@
 import { checkKey, checkPrefix } from './key.ts'
+import { createListing, pagesOf } from './listing.ts'
 import { createObjectBody } from './object-body.ts'
 import type { ObjectBody, ObjectInfo, ObjectStore, PutOptions } from './object-store.ts'
 import { openPutBody } from './put-body.ts'
@@ -30,11 +31,14 @@ export function withPrefix(store: ObjectStore, prefix: string): ObjectStore {
       return inner(await store.put(await outerOrClose(key, body, options), body, options))
     },
     delete: async (keys, options) => store.delete(mapKeys(keys, outer), options),
-    async *list(at, options) {
-      checkPrefix(at)
+    list(at, options) {
       const { after, ...rest } = options ?? {}
-      const found = store.list(folder + at, after === undefined ? rest : { ...rest, after: folder + after })
-      for await (const info of found) yield inner(info)
+      const below = after === undefined ? rest : { ...rest, after: folder + after }
+      async function* pages(): AsyncGenerator<readonly ObjectInfo[]> {
+        checkPrefix(at)
+        for await (const page of pagesOf(store.list(folder + at, below))) yield page.map(inner)
+      }
+      return createListing(pages, options)
     },
     async *listGroups(at, options) {
       checkPrefix(at)

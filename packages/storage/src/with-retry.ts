@@ -1,6 +1,7 @@
 import { Fault } from '@waltz/errors'
 import type { ByteSource } from '@waltz/bytes'
 import { compareKeys } from './key.ts'
+import { createListing, pagesOf } from './listing.ts'
 import type { CallOptions, ListOptions, ObjectInfo, ObjectStore } from './object-store.ts'
 import { resumingBody } from './resuming-body.ts'
 import { retried, startAttempts, type AttemptedCall, type Attempts, type RetryPolicy } from './retry-policy.ts'
@@ -45,7 +46,8 @@ export function withRetry(store: ObjectStore, policy: RetryPolicy): ObjectStore 
         await retried(policy, call('delete', batch[0] ?? '', options), () => store.delete(batch, options))
       }
     },
-    list: (prefix, options) => resumingList(store, prefix, options, startAttempts(policy, call('list', prefix, options))),
+    list: (prefix, options) =>
+      createListing(() => resumingList(store, prefix, options, startAttempts(policy, call('list', prefix, options))), options),
     listGroups: (prefix, options) => resumingGroups(store, prefix, options, startAttempts(policy, call('listGroups', prefix, options))),
     copy: (from, to, options) => retried(policy, call('copy', to, options), () => store.copy(from, to, options)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
@@ -73,14 +75,14 @@ async function* resumingList(
   prefix: string,
   options: ListOptions | undefined,
   attempts: Attempts,
-): AsyncGenerator<ObjectInfo> {
+): AsyncGenerator<readonly ObjectInfo[]> {
   let after = options?.after
   for (;;) {
     try {
-      for await (const info of store.list(prefix, after === undefined ? options : { ...options, after })) {
-        after = info.key
+      for await (const page of pagesOf(store.list(prefix, after === undefined ? options : { ...options, after }))) {
+        after = page.at(-1)?.key ?? after
         attempts.progressed()
-        yield info
+        yield page
       }
       return
     } catch (error) {

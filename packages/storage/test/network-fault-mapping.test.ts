@@ -11,6 +11,7 @@ import {
   quotaFault,
   requestRefusedFault,
   retentionFault,
+  lockOf,
   retryAfterMs,
   serverFailedFault,
   throttledFault,
@@ -63,7 +64,7 @@ describe('faults of a network', () => {
       [clockFault(call), 'denied', false],
       [checksumFault(call, { retryable: true }), 'corrupt', true],
       [checksumFault(call, { retryable: false }), 'corrupt', false],
-      [retentionFault(call, new Date(0)), 'denied', false],
+      [retentionFault(call, { until: new Date(0) }), 'denied', false],
       [optionsFault('x', 'y'), 'invalid', false],
       [copyUnsupportedFault(call), 'unsupported', false],
       [versionsUnsupportedFault(call), 'unsupported', false],
@@ -73,7 +74,10 @@ describe('faults of a network', () => {
       expect(Object.keys(faultCodes)).toContain(fault.code)
       expect([fault.message, fault.hint]).not.toContain('')
     }
-    expect(retentionFault(call, new Date(0)).message).toContain('1970-01-01T00:00:00.000Z')
+    expect(retentionFault(call, { until: new Date(0) }).message).toContain('1970-01-01T00:00:00.000Z')
+    for (const lock of [{}, { until: new Date(0) }, { held: true }, { until: new Date(0), held: true }])
+      expect(lockOf(retentionFault(call, lock))).toEqual(lock)
+    expect([lockOf(clockFault(call)), lockOf(undefined)]).toEqual([undefined, undefined])
     expect(throttledFault(call, 7000).context).toMatchObject({ retryAfterMs: 7000 })
   })
 
