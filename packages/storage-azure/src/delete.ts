@@ -2,6 +2,7 @@ import { isFault, throwIfAborted, type Fault } from '@waltz/errors'
 import type { CallOptions } from '@waltz/storage'
 import { azureCode } from './errors.ts'
 import { listBlobs } from './list.ts'
+import { withLock } from './lock.ts'
 import { checkName } from './names.ts'
 import { attempt, type Place } from './place.ts'
 
@@ -51,8 +52,9 @@ async function deleteVersions(
 
 /** False when there was no such blob. */
 export async function deleteBlob(place: Place, key: string, options: CallOptions | undefined, ifMatch?: string): Promise<boolean> {
+  const doing = `deletion of ${key}`
   try {
-    await attempt(place, { doing: `deletion of ${key}`, key }, options, (container, abortSignal) =>
+    await attempt(place, { doing, key }, options, (container, abortSignal) =>
       container
         .getBlobClient(key)
         .delete({ abortSignal, deleteSnapshots: 'include', ...(ifMatch === undefined ? {} : { conditions: { ifMatch } }) }),
@@ -60,7 +62,7 @@ export async function deleteBlob(place: Place, key: string, options: CallOptions
     return true
   } catch (error) {
     if (isFault(error, 'not-found')) return false
-    throw error
+    throw await withLock(place, { key, doing, error }, options)
   }
 }
 
@@ -82,8 +84,8 @@ export async function deleteVersion(
         await container.getBlobClient(key).withVersion(versionId).delete({ abortSignal })
       }
     })
-  await remove().catch((error: unknown) => {
-    if (!isFault(error, 'not-found')) throw error
+  await remove().catch(async (error: unknown) => {
+    if (!isFault(error, 'not-found')) throw await withLock(place, { key, versionId, doing, error }, options)
   })
 }
 

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { lockOf } from '@waltz/storage'
 import { createAzureStore } from '@waltz/storage-azure'
 import { azureError, startFakeService, type GivenAnswer, type SeenRequest } from './support/fake-service.ts'
 import { azureOptions } from './support/store.ts'
@@ -102,4 +103,21 @@ it('asks for versions once where the account keeps none', async () => {
   expect(
     service.seen.filter(({ method }) => method === 'DELETE').every(({ headers }) => headers['x-ms-delete-snapshots'] === 'include'),
   ).toBe(true)
+})
+
+it.each([
+  [{ 'x-ms-immutability-policy-until-date': 'Sat, 01 May 2027 00:00:00 GMT' }, { until: new Date('2027-05-01T00:00:00Z') }],
+  [{ 'x-ms-legal-hold': 'true' }, { held: true }],
+  // A policy of the whole container is told of no blob.
+  [{}, {}],
+])('a deletion that a policy refuses tells when it ends: %j', async (headers, expected) => {
+  await using service = await startFakeService(({ method }) =>
+    method === 'HEAD'
+      ? { status: 200, headers: { 'content-length': '1', 'last-modified': 'Sat, 01 Nov 2025 00:00:00 GMT', etag: '"0x1"', ...headers } }
+      : azureError(409, 'BlobImmutableDueToPolicy'),
+  )
+  await using store = createAzureStore(azureOptions({ endpoint: service.endpoint, account: 'account' }))
+  const error = await store.delete(['a']).catch((refused: unknown) => refused)
+  expect(lockOf(error)).toEqual(expected)
+  expect(String(error)).toContain('BlobImmutableDueToPolicy')
 })

@@ -104,7 +104,9 @@ function lastingFault(answer: RefusedAnswer, told: StoreCall): Fault {
 
 function deniedFault(answer: RefusedAnswer, told: StoreCall): Fault {
   const { reason, message } = answer
-  if (RETENTION.has(reason) || RETENTION_WORDS.test(message)) return retentionFault(told, retainedUntil(message))
+  if (RETENTION.has(reason) || RETENTION_WORDS.test(message)) {
+    return retentionFault(told, { until: retainedUntil(message), held: reason === 'objectUnderActiveHold' || /active hold/i.test(message) })
+  }
   return CLOCK_WORDS.test(message) ? clockFault(told) : accessDeniedFault({ ...told, ...deniedHint(answer) })
 }
 

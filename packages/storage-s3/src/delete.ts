@@ -1,8 +1,9 @@
-import { isFault, throwIfAborted, type Fault } from '@waltz/errors'
+import { isFault, throwIfAborted } from '@waltz/errors'
 import { checkKey, retried, untilAborted, type CallOptions } from '@waltz/storage'
 import { call } from './call.ts'
 import { codeOf, refusalFault, statusOf } from './errors.ts'
 import { isHidden } from './hidden-keys.ts'
+import { withLock } from './lock.ts'
 import { bucketParams } from './object-params.ts'
 import type { Place } from './place.ts'
 import { isVersioned, versionsOf } from './versions.ts'
@@ -43,12 +44,14 @@ export async function deleteDoomed(place: Place, doomed: Iterable<Doomed>, optio
 
 /** Where a delete request without an answer can be made again: it does no harm. */
 export async function deleteOne(place: Place, { key, versionId }: Doomed, options: CallOptions | undefined): Promise<void> {
+  const doing = `delete ${key}`
   try {
-    await call(place, { doing: `delete ${key}`, key, options }, ({ send }, sent) =>
+    await call(place, { doing, key, options }, ({ send }, sent) =>
       send('DeleteObject', { ...bucketParams(place), Key: key, ...(versionId === undefined ? {} : { VersionId: versionId }) }, sent),
     )
   } catch (error) {
-    if (!isFault(error, 'not-found')) throw error // some clones say so; what is gone is gone
+    if (isFault(error, 'not-found')) return // some clones say so; what is gone is gone
+    throw await withLock(place, { key, versionId, doing, error }, options)
   }
 }
 
@@ -89,33 +92,37 @@ async function deleteBatch(place: Place, batch: readonly Doomed[], options: Call
     return
   }
   place.known.bucketSeen = true
-  throwWorst(place, errors, batch.length)
+  await throwWorst(place, { errors, of: batch.length }, options)
 }
 
 interface ObjectError {
   readonly Key?: string | undefined
+  readonly VersionId?: string | undefined
   readonly Code?: string | undefined
   readonly Message?: string | undefined
 }
 
 /** A batch succeeds as a request although objects of it could not be deleted: what cannot be helped by another try counts most. */
-function throwWorst(place: Place, errors: readonly ObjectError[], of: number): void {
-  const faults: Fault[] = errors
+async function throwWorst(
+  place: Place,
+  { errors, of }: { readonly errors: readonly ObjectError[]; readonly of: number },
+  options: CallOptions | undefined,
+): Promise<void> {
+  const refused = errors
     .filter(({ Code = 'UnknownError' }) => !/^NoSuch(Key|Version)$/.test(Code))
-    .map(({ Key = '', Code = 'UnknownError', Message = '' }) =>
-      refusalFault(
-        { code: Code, status: STATUS_OF[Code] ?? 0, message: Message, headers: {} },
-        {
-          doing: `deleting ${Key}${errors.length > 1 ? ` and ${errors.length - 1} more of ${of}` : ''}`,
-          location: place.location,
-          key: undefined,
-          now: place.options.now,
-          secrets: place.secrets,
-        },
-      ),
-    )
-  const worst = faults.find(({ retryable }) => !retryable) ?? faults[0]
-  if (worst !== undefined) throw worst
+    .map(({ Key: key = '', VersionId: versionId, Code = 'UnknownError', Message = '' }) => {
+      const doing = `deleting ${key}${errors.length > 1 ? ` and ${errors.length - 1} more of ${of}` : ''}`
+      const { location, secrets } = place
+      const told = { doing, location, key: undefined, now: place.options.now, secrets }
+      return {
+        key,
+        versionId,
+        doing,
+        error: refusalFault({ code: Code, status: STATUS_OF[Code] ?? 0, message: Message, headers: {} }, told),
+      }
+    })
+  const worst = refused.find(({ error }) => !error.retryable) ?? refused[0]
+  if (worst !== undefined) throw await withLock(place, worst, options)
 }
 
 const STATUS_OF: Readonly<Record<string, number>> = { AccessDenied: 403, InternalError: 500, SlowDown: 503, MethodNotAllowed: 405 }

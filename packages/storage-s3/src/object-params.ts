@@ -35,16 +35,17 @@ export type NewObjectParams = Omit<CreateMultipartUploadCommandInput, 'Key'>
 /** What the options say about new objects. */
 export function newObjectParams(place: Place, put: PutOptions | undefined, metadata: Readonly<Record<string, string>>): NewObjectParams {
   const { acl, storageClass, objectLock, tags, now } = place.options
+  const lasting = put?.shortLived !== true
   return {
     ...plainObjectParams(place),
     ...(acl === undefined || acl === '' ? {} : { ACL: acl as NonNullable<NewObjectParams['ACL']> }),
-    ...(storageClass === undefined || storageClass === ''
-      ? {}
-      : { StorageClass: storageClass as NonNullable<NewObjectParams['StorageClass']> }),
+    ...(lasting && storageClass !== undefined && storageClass !== ''
+      ? { StorageClass: storageClass as NonNullable<NewObjectParams['StorageClass']> }
+      : {}),
     ...(tags === undefined ? {} : { Tagging: tagText(tags) }),
-    ...(objectLock === undefined
-      ? {}
-      : { ObjectLockMode: objectLock.mode, ObjectLockRetainUntilDate: new Date(now().getTime() + objectLock.periodMs) }),
+    ...(lasting && objectLock !== undefined
+      ? { ObjectLockMode: objectLock.mode, ObjectLockRetainUntilDate: new Date(now().getTime() + objectLock.periodMs) }
+      : {}),
     ...(put?.contentType === undefined ? {} : { ContentType: put.contentType }),
     Metadata: { ...metadata },
   }

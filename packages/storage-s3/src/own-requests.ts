@@ -170,16 +170,19 @@ type Told = Pick<
   | 'ChecksumCRC32'
   | 'ChecksumSHA1'
   | 'ChecksumSHA256'
+  | 'ObjectLockRetainUntilDate'
+  | 'ObjectLockLegalHoldStatus'
 >
 
 function objectTold(headers: Readonly<Record<string, string>>): Told {
   const length = headers['content-length']
-  const modified = Date.parse(headers['last-modified'] ?? '')
   return {
     ...storedTold(headers),
     ContentLength: length === undefined ? undefined : Number(length),
     ContentRange: headers['content-range'],
-    LastModified: Number.isNaN(modified) ? undefined : new Date(modified),
+    LastModified: timeTold(headers['last-modified']),
+    ObjectLockRetainUntilDate: timeTold(headers['x-amz-object-lock-retain-until-date']),
+    ObjectLockLegalHoldStatus: headers['x-amz-object-lock-legal-hold'] as Told['ObjectLockLegalHoldStatus'],
     ChecksumCRC32: headers['x-amz-checksum-crc32'],
     ChecksumSHA1: headers['x-amz-checksum-sha1'],
     ChecksumSHA256: headers['x-amz-checksum-sha256'],
@@ -189,6 +192,11 @@ function objectTold(headers: Readonly<Record<string, string>>): Told {
       ),
     ),
   }
+}
+
+function timeTold(text: string | undefined): Date | undefined {
+  const ms = Date.parse(text ?? '')
+  return Number.isNaN(ms) ? undefined : new Date(ms)
 }
 
 function storedTold(headers: Readonly<Record<string, string>>): Pick<Told, 'ETag' | 'ServerSideEncryption' | 'SSECustomerAlgorithm'> {

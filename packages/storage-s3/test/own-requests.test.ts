@@ -22,6 +22,7 @@ const requests: readonly (readonly [OwnName, object])[] = [
   ...['plain', 'a b', 'a+b', 'a%20b', 'a%', 'ü/日本/🙂', "!'()*~-_.", '..a/.b/c..', 'a?b#c', 'a&b=c;d:e@f$g,h', '[x]{y}|z\\"<>^`'].map(
     (odd) => ['GetObject', { Key: `folder/${odd}` }] as const,
   ),
+  ['HeadObject', { Key, VersionId: 'a/b+c', ...customer }],
   ['GetObject', { Key, Range: 'bytes=5-', ...customer }],
   ['GetObject', { Key, ChecksumMode: 'ENABLED' }],
   ['PutObject', { Key, Body: bytes, ContentLength: 300, ChecksumCRC32: 'AAAAAA==', Metadata: {} }],
