@@ -28,7 +28,7 @@ export const faultCodes: FaultCodeTable = {
   TRANSFER_SPLITS_CHAIN:
     'A backup that others are increments of, or that is one itself, cannot be moved alone: the rest would be of no use. Leave the name out, which moves chains whole.',
   TRANSFER_INCOMPLETE:
-    'Some objects could not be moved; the log names them. Their groups are whole in the source. Run the same command again: what is there already is left out.',
+    'Some objects could not be moved; the log names them. Whatever belongs together is whole in the source or in the target. Run the same command again: what is there already is left out.',
   BACKUP_NOT_FOUND: 'The storage has no finished backup of this name. `waltz backup-list` shows which there are.',
   REMOVAL_INCOMPLETE:
     'Some objects that were to be deleted could not be: the message names the first, the output all. What was begun is noted in the repository; the next deletion goes on with it.',

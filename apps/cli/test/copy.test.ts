@@ -120,7 +120,7 @@ describe('waltz copy', () => {
     mkdirSync(at(key, '..'), { recursive: true })
     writeFileSync(at(key), '{"is_permanent":true}')
     const { code, err, out } = await copyThere('--allow-missing-wal', '--json')
-    expect([code, err]).toEqual([21, expect.stringMatching(/COPY_CONFLICT.*mark the backup alike/s)])
+    expect([code, err]).toEqual([21, expect.stringMatching(/COPY_CONFLICT.*More than the permanent mark/s)])
     expect(JSON.parse(out)).toMatchObject({ failures: [{ name: BACKUP, code: 'COPY_CONFLICT' }] })
     expect(readFileSync(at(key), 'utf8')).toBe('{"is_permanent":true}')
     expect(existsSync(at(`to/basebackups_005/${BACKUP}_backup_stop_sentinel.json`))).toBe(false)

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createFakeIo, type FakeIo } from './fake-io.ts'
@@ -114,6 +114,47 @@ describe('delete', () => {
     expect(archives.err).not.toContain('basebackups_005')
     const backups = await waltz('delete', 'garbage', 'BACKUPS')
     expect(backups.err).not.toContain('wal_005')
+  })
+
+  it.each([
+    [undefined, 'being-written', true],
+    ['1h', 'unfinished', false],
+  ])('what has no sentinel is being written for as long as WALTZ_UNFINISHED_BACKUP_AGE says: %s', async (age, status, stays) => {
+    const kept = backup(4, 1)
+    const attempt = `base_${SEGMENT(2)}`
+    for (const folder of ['basebackups_005', 'catchup_005']) {
+      const key = `${folder}/${attempt}/tar_partitions/part_001.tar.lz4`
+      store(key, 'data')
+      const twoHoursAgo = Date.now() / 1000 - 7200
+      utimesSync(join(root, key), twoHoursAgo, twoHoursAgo)
+    }
+    if (age !== undefined) Object.assign(io.env, { WALTZ_UNFINISHED_BACKUP_AGE: age })
+    const json = async <Value>(...argv: readonly string[]): Promise<Value> => JSON.parse((await waltz(...argv, '--json')).out) as Value
+    const listed = await json<readonly { readonly backup_name: string; readonly status: string }[]>('backup-list', '--extended')
+    const shown = await json<{ readonly status: string }>('backup-show', attempt)
+    const { findings } = await json<{ readonly findings: readonly { readonly removable: boolean }[] }>('garbage', '--without-wal')
+    interface Plan {
+      readonly backups: readonly { readonly backup_name: string; readonly keep: boolean }[]
+      readonly catchups: readonly { readonly keep: boolean }[]
+    }
+    const plans = [
+      await json<Plan>('delete', 'garbage'),
+      await json<Plan>('delete', 'before', kept),
+      await json<Plan>('delete', 'everything'),
+    ]
+    expect([listed, shown, findings, plans]).toMatchObject([
+      expect.arrayContaining([expect.objectContaining({ backup_name: attempt, status })]),
+      { status },
+      [{ removable: !stays }],
+      plans.map(() => ({
+        backups: expect.arrayContaining([expect.objectContaining({ backup_name: attempt, status, keep: stays })]),
+        catchups: [{ keep: stays }],
+      })),
+    ])
+    // Policies never remove what nobody finished, however old it is, and say what they take it for.
+    expect(await json('retention', 'plan', '--policy', 'last=1')).toMatchObject({
+      backups: expect.arrayContaining([expect.objectContaining({ backup_name: attempt, status, keep: true })]),
+    })
   })
 
   it('refuses to delete permanent backups, and says which', async () => {

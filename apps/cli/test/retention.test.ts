@@ -39,9 +39,9 @@ describe('retention', () => {
     const { code, out, err } = await waltz('retention', 'plan', '--policy', 'last=2')
     expect(code).toBe(0)
     const lines = out.split('\n').slice(1, 4)
-    expect(lines[0]).toMatch(new RegExp(`^${third} .* keep .*newest; last=2$`))
-    expect(lines[1]).toMatch(new RegExp(`^${second} .* keep .*last=2$`))
-    expect(lines[2]).toMatch(new RegExp(`^${first} .* delete .*no policy$`))
+    expect(lines[0]).toMatch(new RegExp(`^${third} .* keep .*the newest backup that can be restored; kept by last=2$`))
+    expect(lines[1]).toMatch(new RegExp(`^${second} .* keep .*kept by last=2$`))
+    expect(lines[2]).toMatch(new RegExp(`^${first} .* delete .*kept by no rule$`))
     expect(err).toMatch(/waltz retention apply deletes, with --plan \d{8}T\d{9}Z-[0-9a-f]{16} exactly this/)
     expect(names()).toHaveLength(3)
   })
@@ -78,10 +78,10 @@ describe('retention', () => {
     const foreign = backup(2, 1, 6)
     const [old, kept] = [backup(5, 2), backup(8, 3)]
     const { out } = await waltz('retention', 'plan', '--policy', 'last=1')
-    expect(out).toMatch(new RegExp(`^${foreign} .* keep .*other series$`, 'm'))
+    expect(out).toMatch(new RegExp(`^${foreign} .* keep .*of another cluster \\(system identifier 6\\), see --series$`, 'm'))
     expect(out).toMatch(new RegExp(`^${old} .* delete `, 'm'))
     const other = await waltz('retention', 'plan', '--policy', 'last=1', '--series', '6')
-    expect(other.out).toMatch(new RegExp(`^${kept} .* keep .*other series$`, 'm'))
+    expect(other.out).toMatch(new RegExp(`^${kept} .* keep .*of another cluster \\(system identifier 7\\), see --series$`, 'm'))
   })
 
   it.each([

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sourceOf } from '@waltz/bytes'
@@ -246,6 +246,18 @@ describe('st transfer', () => {
     expect(code).toBe(0)
     expect(readdirSync(join(root, 'basebackups_005'))).toEqual(['base_000000010000000000000009'])
     expect(readdirSync(join(spare, 'basebackups_005'))).toEqual([backup, `${backup}_backup_stop_sentinel.json`])
+  })
+
+  it('moves no backup while a deletion is at work, which would see it in neither storage; a copy disturbs nobody', async () => {
+    const lease = 'waltz/deletions/lease.json'
+    store(lease, JSON.stringify({ version: 1, id: 'a', host: 'db2', pid: 7, since: '2026-03-01T00:00:00Z', ttlMs: 60_000 }))
+    const { code, err } = await waltz('st', 'transfer', 'backups', '--source', 'default', '--target', 'spare')
+    expect([code === 0, err]).toEqual([false, expect.stringContaining(`${lease} is held by process 7 on db2`)])
+    expect(existsSync(join(spare, 'basebackups_005'))).toBe(false)
+    expect((await waltz('st', 'transfer', 'backups', '--source', 'default', '--target', 'spare', '--preserve')).code).toBe(0)
+    rmSync(join(root, lease))
+    expect((await waltz('st', 'transfer', 'backups', '--source', 'default', '--target', 'spare')).code).toBe(0)
+    expect([root, spare].map((folder) => existsSync(join(folder, lease)))).toEqual([false, false])
   })
 
   it('copies with --preserve, again and again', async () => {

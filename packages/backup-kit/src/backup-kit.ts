@@ -65,7 +65,8 @@ export interface BackupKit extends AsyncDisposable {
   /**
    * Plans and deletes: sentinels first, then the data of backups, then WAL, and whatever a deletion left that did not end. With `planId`
    * exactly that plan or nothing. What could not be removed is in the result.
-   * @throws Fault as `planRemoval`; `conflict` `PLAN_CHANGED`, or `LEASE_HELD` while another deletion is under way.
+   * @throws Fault as `planRemoval`; `conflict` `PLAN_CHANGED`, `REMOVAL_OVERTAKEN`, `REMOVAL_CLOCK_WRONG`, or
+   * `LEASE_HELD` while another deletion is under way.
    */
   applyRemoval(options: ApplyRemovalOptions): Promise<RemovalResult>
   /** Finds out whether the configured keys open the newest and the oldest backup and WAL of one storage. Changes nothing. */

@@ -17,7 +17,7 @@ export const faultCodes: FaultCodeTable = {
   COPY_CLUSTER_FOREIGN:
     'Source and target belong to different clusters, or the source holds several. Nothing was copied. Use a prefix of its own for each cluster, or insist with --allow-other-cluster.',
   COPY_CONFLICT:
-    'The target has an object of the same name with other content. Nothing was replaced. Find out which one is right, and remove the other; a backup that was marked must be marked on both sides.',
+    'The target has an object of the same name with other content. Nothing was replaced. Find out which one is right, and remove the other. A permanent mark on one side only is no conflict: that of the target stays.',
   COPY_DELETION_PENDING:
     'A deletion in the target is at work or was interrupted, and would remove what the copy relies on. Wait for it, or finish it with the same waltz delete command.',
   COPY_FAILED: 'An object could not be copied for a reason that nobody thought of. The message says what happened.',
@@ -28,7 +28,11 @@ export const faultCodes: FaultCodeTable = {
   COPY_ONE_REPOSITORY: 'Source and target are the same repository. Give the target another prefix or another storage.',
   COPY_SOURCE_DAMAGED:
     'An object of the source is not what the manifest of its backup says, or cannot be read to its end. Nothing of it was stored. The backup is damaged.',
+  COPY_SOURCE_GONE:
+    'A backup went from the source while it was copied, so that what was read of it may not be all. It was not announced. Copy when no deletion is at work.',
   COPY_SOURCE_INCOMPLETE: 'A backup of the source lacks a part. It was not announced in the target. It cannot be restored.',
+  COPY_TARGET_GONE:
+    'WAL or a parent that a backup needs was removed from the target while it was copied. It was not announced. Copy again when no deletion is at work.',
   COPY_WAL_MISSING:
     'WAL that the copy would need is not in the source. Nothing was copied. Archive it, choose other backups, or copy what there is with --allow-missing-wal.',
   DATA_DIRECTORY_UNSUITABLE: 'No data directory was named, or it is not one that can be backed up.',
@@ -60,7 +64,7 @@ export const faultCodes: FaultCodeTable = {
   STORAGE_NONE_ALIVE:
     'None of several storages answers when it is tried, so nothing can be written. The message says what each of them lacks. Correct one, or try again later.',
   STORAGE_PARTLY_UNAVAILABLE:
-    'Something was found in no storage, but not every storage answered, so it cannot be said that it is nowhere. Try again, or leave the storage out with WALTZ_FAILOVER_IGNORE.',
+    'One of several storages did not answer. So it cannot be said that something is nowhere, and nothing is deleted, because backups that are not seen may need it. Try again, or leave the storage out with WALTZ_FAILOVER_IGNORE.',
   STORAGE_TRIAL_TIMEOUT:
     'A storage did not answer within WALG_FAILOVER_STORAGES_CHECK_TIMEOUT when it was tried, so it counts as dead. Others are used.',
   STORAGE_LOST:
@@ -70,8 +74,14 @@ export const faultCodes: FaultCodeTable = {
   PLAN_CHANGED:
     'What a plan was made from has changed since: an object that it removes, or a fact that protects what stays. Nothing was deleted. Look at a new plan and confirm that.',
   PLAN_ID_INVALID: 'The text given with --plan is not the identifier of a plan. It is printed with every plan.',
+  REMOVAL_CLOCK_WRONG:
+    'The clock of this machine is more than an hour ahead of that of a storage, so that everything looks older than it is. Nothing was deleted. Set the clock that is wrong.',
   REMOVAL_IN_USE:
     'A backup that was to be deleted may be what another one is made from that is being written or cannot be read. Nothing was deleted. Wait for it, or delete that one first.',
+  REMOVAL_LIST_LOST:
+    'The list of what a deletion has found, in the temporary folder, was cut short by another program. Nothing more was deleted. Run the command again.',
+  REMOVAL_OVERTAKEN:
+    'While a deletion was planned, a backup that would go was marked as permanent, or another was begun that may be made from it. Nothing was deleted. Look at a new plan.',
   REMOVAL_PERMANENT: 'Permanent backups would be deleted. Nothing was. Mark them as impermanent first, or, for everything, use FORCE.',
   REMOVAL_TARGET_INCREMENTAL:
     'What is older than an increment cannot be deleted, because the increment depends on it. Use FIND_FULL, or name a full backup.',

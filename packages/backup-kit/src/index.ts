@@ -23,7 +23,7 @@ export type {
   SilentStorage,
 } from './catalogue/catalogue-entry.ts'
 export { createBackupChains, type BackupChains } from './catalogue/backup-chains.ts'
-export type { CatalogueWal, KitCatalogue, KitDescribeOptions, KitReadOptions } from './catalogue/kit-catalogue.ts'
+export type { CatalogueWal, KitCatalogue, KitDescribeOptions, KitGarbageOptions, KitReadOptions } from './catalogue/kit-catalogue.ts'
 export type { BackupDescription } from './catalogue/describe-backup.ts'
 export type { GarbageFinding, GarbageKind, GarbageReport } from './catalogue/find-garbage.ts'
 export type { MarkedBackup, MarkResult } from './catalogue/mark-backup.ts'
@@ -40,6 +40,7 @@ export {
   type RemovalNote,
   type RemovalPhase,
   type RemovalPlan,
+  type WalDecision,
   type WalSum,
 } from './removal/removal-plan.ts'
 export type { FullsWord, PlanRemovalOptions, RemovalEvent, RemovalWish } from './removal/removal-request.ts'

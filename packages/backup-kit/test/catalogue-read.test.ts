@@ -94,7 +94,7 @@ describe('readCatalogue', () => {
     await repository.add({ segment: 1, parts: 2 })
     await repository.add({ segment: 2 })
     const seen: string[] = []
-    await read(repository, { onObject: ({ key }, storage) => void seen.push(`${storage} ${key}`) })
+    await read(repository, { onObjects: (objects, storage) => void seen.push(...objects.map(({ key }) => `${storage} ${key}`)) })
     const listed: string[] = []
     for await (const { key } of repository.store.list('basebackups_005/')) listed.push(`default ${key}`)
     expect(seen).toEqual(listed)
@@ -212,7 +212,8 @@ describe('a folder without sentinel', () => {
       },
     }
     const catalogue = await readCatalogue([{ name: 'default', store }], { now: () => NOW })
-    expect(only(catalogue)).toMatchObject({ status: 'unfinished', sentinel: undefined })
+    // However old it is: who removed it, or is about to replace it, is at work on it.
+    expect(only(catalogue)).toMatchObject({ status: 'being-written', sentinel: undefined })
   })
 })
 

@@ -16,6 +16,7 @@ import type { ObjectStore } from '@waltz/storage'
 import { createMemoryStore } from '@waltz/storage/memory'
 import { faultStore } from '@waltz/testkit'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { markBackup } from '../src/catalogue/mark-backup.ts'
 import type { CopyEvent } from '../src/copy.ts'
 import {
   collect,
@@ -255,6 +256,41 @@ describe('what is there already', () => {
     if (!isAnnounced && key !== sentinelKey(FULL)) expect(after.has(sentinelKey(FULL))).toBe(false)
     // Another backup of the same name is not mixed with this one.
     if (key === sentinelKey(FULL)) expect([...after.keys()].filter((one) => one.startsWith(`basebackups_005/${FULL}/`))).toEqual([])
+  })
+
+  it.each([
+    ['the target', true, {}],
+    ['the target', true, { recompress: true }],
+    ['the source', false, { compare: 'size' }],
+  ] as const)('keeps its permanent mark when it was given in %s only, and the copy goes on', async (_, inTarget, extra) => {
+    const from = createMemoryStore({ now })
+    for (const [key, bytes] of original) await put(from, key, bytes)
+    const to = target()
+    await copy({ from: side(from), to: side(to), ...extra })
+    const mark = { name: DELTA, permanent: true, now }
+    await markBackup([{ name: 'default', store: inTarget ? to : from }], mark)
+    const before = await hashesOf(to)
+    const { failures, backups, warnings } = await copy({ from: side(from), to: side(to), ...extra })
+    expect(failures).toEqual([])
+    const marks = { source: !inTarget, target: inTarget }
+    expect(backups.map((backup) => [backup.name, backup.outcome, backup.marks])).toEqual([
+      [FULL, 'present', marks],
+      [DELTA, 'present', marks],
+      [SECOND, 'present', undefined],
+    ])
+    expect(warnings.filter((text) => text.includes("the target's mark stays"))).toHaveLength(2)
+    expect(await hashesOf(to)).toEqual(before)
+  })
+
+  it('is a conflict when metadata differs in more than the mark', async () => {
+    const to = target()
+    await copy({ from: side(source), to: side(to) })
+    await markBackup([{ name: 'default', store: to }], { name: FULL, permanent: true, now })
+    const key = metadataKey(FULL)
+    const text = new TextDecoder().decode(await collect(await to.get(key)))
+    await put(to, key, text.replace('"hostname":"', '"hostname":"x'))
+    const { failures } = await copy({ from: side(source), to: side(to) })
+    expect(failures).toEqual([{ name: FULL, key, fault: expect.objectContaining({ code: 'COPY_CONFLICT' }) }])
   })
 
   it('is a conflict in the archive: then no backup is announced', async () => {
@@ -520,6 +556,43 @@ describe('other ways', () => {
       await expect(copy({ from: side(source), to: side(to), dryRun })).rejects.toMatchObject({ code: 'COPY_DELETION_PENDING' })
     expect([...(await hashesOf(to)).keys()]).toEqual([removalIntentKey('0')])
   })
+
+  it.each<[string, string, (to: ObjectStore) => Promise<void>, string]>([
+    ['WAL that it needs goes from the target', FULL, (to) => to.delete([walKey(`${segmentName(2)}.lz4`)]), 'COPY_TARGET_GONE'],
+    ['its parent goes from the target', DELTA, (to) => to.delete([sentinelKey(FULL)]), 'COPY_TARGET_GONE'],
+    ['a deletion begins in the target', FULL, (to) => put(to, removalIntentKey('0'), '{}'), 'COPY_DELETION_PENDING'],
+  ])('a backup is not announced when meanwhile %s', async (_, name, change, code) => {
+    const to = target()
+    const during: ObjectStore = {
+      ...to,
+      async put(key, bytes, options) {
+        if (key.startsWith(`basebackups_005/${name}/`)) await change(to)
+        return await to.put(key, bytes, options)
+      },
+    }
+    const result = await copy({ from: side(source), to: side(during) })
+    expect(result.failures.find((failure) => failure.name === name)?.fault.code).toBe(code)
+    expect(result.backups.find((backup) => backup.name === name)?.outcome).toBe('failed')
+    expect((await contentsOf(to)).has(sentinelKey(name))).toBe(false)
+  })
+
+  it.each(['tar_partitions', 'metadata.json'])(
+    'a backup is neither announced nor called copied that the source gives up: at %s',
+    async (at) => {
+      const from = await madeRepository(lz4)
+      const during: ObjectStore = {
+        ...from,
+        async get(key, options) {
+          if (key.startsWith(`basebackups_005/${SECOND}/${at}`)) await from.delete([sentinelKey(SECOND)])
+          return await from.get(key, options)
+        },
+      }
+      const to = target()
+      const result = await copy({ from: side(during), to: side(to) })
+      expect(result.failures).toMatchObject([{ name: SECOND, fault: { code: 'COPY_SOURCE_GONE' } }])
+      expect((await contentsOf(to)).has(sentinelKey(SECOND))).toBe(false)
+    },
+  )
 
   it('two copies at once end in one', async () => {
     const to = target()

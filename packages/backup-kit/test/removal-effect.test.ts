@@ -232,7 +232,7 @@ describe('what cannot be removed', () => {
     },
   })
   const until = new Date('2027-05-01T00:00:00Z')
-  const locked = (key: string): Fault => retentionFault({ doing: `deleting ${key}`, location: 'memory' }, until)
+  const locked = (key: string): Fault => retentionFault({ doing: `deleting ${key}`, location: 'memory' }, { until })
 
   it('because it is locked is reported with its end; the chain and all WAL stay, the rest goes', async () => {
     const world = await repository()

@@ -1,6 +1,6 @@
 import { sourceOf } from '@waltz/bytes'
 import { Fault, isFault } from '@waltz/errors'
-import type { CallOptions, ObjectStore } from '@waltz/storage'
+import { lockOf, type CallOptions, type ObjectStore } from '@waltz/storage'
 import { waltzFolder } from './layout.ts'
 import { encodeLease, readLease, type LeaseRecord, type StoredLease } from './lease-record.ts'
 
@@ -33,7 +33,7 @@ export interface Lease {
   acquire(options?: CallOptions): Promise<{ readonly takenOver: boolean }>
   /** Rejects with `conflict` `LEASE_LOST` when the lease is someone else's or gone. */
   renew(options?: CallOptions): Promise<void>
-  /** Deletes the lease if it still is this one; a lost lease is left to its holder. */
+  /** Deletes the lease if it still is this one, or, where the store locks it for a time, lets it run out; a lost one is left to its holder. */
   release(options?: CallOptions): Promise<void>
   /** Renews three times per `ttlMs` until stopped. */
   keep(): LeaseKeeping
@@ -51,13 +51,14 @@ export interface LeaseKeeping {
 export function createLease(options: LeaseOptions): Lease {
   const { key, store } = options
   let since = ''
-  const write = async (onlyIfAbsent: boolean, call: CallOptions = {}): Promise<void> => {
-    const { id, holder, ttlMs } = options
+  const write = async (onlyIfAbsent: boolean, call: CallOptions = {}, ttlMs = options.ttlMs): Promise<void> => {
+    const { id, holder } = options
     const bytes = encodeLease({ id, ...holder, since, ttlMs })
     await store.put(key, sourceOf(bytes), {
       ...call,
       size: bytes.length,
       contentType: 'application/json',
+      shortLived: true,
       ...(onlyIfAbsent ? { onlyIfAbsent } : {}),
     })
   }
@@ -74,13 +75,21 @@ export function createLease(options: LeaseOptions): Lease {
     renew,
     release: async (call) => {
       const current = await readLease(store, key, call)
-      if (current?.record?.id === options.id) await store.delete([key], call)
+      if (current?.record?.id !== options.id) return
+      try {
+        await store.delete([key], call)
+      } catch (error) {
+        // A store that keeps objects for a time keeps this one, too: then it ends by what is in it.
+        if (lockOf(error) === undefined) throw error
+        await write(false, call, ENDED_MS)
+      }
     },
     keep: () => keep(options, renew),
   }
 }
 
 const MAX_ATTEMPTS = 5
+const ENDED_MS = 0
 
 type Write = (onlyIfAbsent: boolean, call?: CallOptions) => Promise<void>
 
@@ -142,12 +151,14 @@ async function requireExpired(options: LeaseOptions, current: StoredLease, call:
 /** The store's clock: what modification time it gives to an object written now. */
 async function storeTime({ store, id }: LeaseOptions, call: CallOptions | undefined): Promise<Date> {
   const key = `${waltzFolder}clock/${id}`
-  await store.put(key, sourceOf('now'), { ...call, size: 3 })
+  await store.put(key, sourceOf('now'), { ...call, size: 3, shortLived: true })
   try {
     const { modifiedAt } = await store.head(key, call)
     return modifiedAt
   } finally {
-    await store.delete([key])
+    await store.delete([key]).catch((error: unknown) => {
+      if (lockOf(error) === undefined) throw error
+    })
   }
 }
 

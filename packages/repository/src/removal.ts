@@ -7,10 +7,12 @@ export { catchupFolder, classifyKey, type KeyArea, type KeyClass, type WalForm }
 export {
   endOfSegments,
   formatPosition,
+  positionOf,
   positionOfName,
   positionOfNumber,
   segmentBytesOf,
   type SegmentClaim,
+  type SegmentPlace,
 } from './removal/wal-position.ts'
 export { removeObjects, type RemovalFailure, type RemovalOutcome, type RemoveObjectsOptions } from './removal/remove-objects.ts'
 export {

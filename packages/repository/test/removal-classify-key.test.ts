@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { Lsn } from '@waltz/pg-structures'
-import { classifyKey, endOfSegments, formatPosition, positionOfName, segmentBytesOf } from '../src/removal.ts'
+import { classifyKey, endOfSegments, formatPosition, positionOf, positionOfName, segmentBytesOf } from '../src/removal.ts'
 
 const MIB = 2 ** 20
 const NAME = '0000000300000012000000AB'
-const wal = (form: string, first: bigint, segments = 1): object => ({ kind: 'wal', form, timeline: 3, first, segments })
+const wal = (form: string, first: bigint, segments = 1): object => {
+  const [high, low] = [Number(first >> 32n), Number(first & 0xffff_ffffn)]
+  expect(positionOf({ high, low })).toBe(first)
+  return { kind: 'wal', form, timeline: 3, high, low, segments }
+}
 
 describe('what a key is', () => {
   const AT = 0x12_0000_00abn
@@ -78,6 +82,7 @@ describe('positions of WAL', () => {
     expect(endOfSegments(0x1_0000_00ffn, 1, undefined)).toBe(0x1_0000_0100n)
     // Sixteen segments of a gigabyte are sixteen gigabytes.
     expect(endOfSegments(0x1_0000_0000n, 16, 1024 * MIB)).toBe(0x5_0000_0000n)
+    expect(endOfSegments(0x1_0000_0000n, 16, undefined)).toBe(0x5_0000_0000n)
   })
 })
 

@@ -54,7 +54,7 @@ describe('removing objects', () => {
 
   it('names every object that stays, with its own reason, and takes the others', async () => {
     const until = new Date('2027-05-01T00:00:00Z')
-    const store = refusing(await filled(12), /[37]$/, (key) => retentionFault({ doing: `deleting ${key}`, location: 'x' }, until))
+    const store = refusing(await filled(12), /[37]$/, (key) => retentionFault({ doing: `deleting ${key}`, location: 'x' }, { until }))
     const failures: string[] = []
     const outcome = await removeObjects(store, wanted(12), {
       batch: 10,

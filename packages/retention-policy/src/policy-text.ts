@@ -12,7 +12,7 @@ const READERS = new Map<string, Reader>([
   ['within', keepWithin],
   ['window', keepWindow],
   // A date alone is its first moment in UTC; a time without a zone would be another moment on every machine.
-  ['since', (value) => keepSince(new Date(/^[\d-]+(T.+(Z|[+-]\d\d:\d\d))?$/.test(value) ? value : ''))],
+  ['since', (value) => keepSince(new Date(/^\d{4}-\d\d-\d\d(T.+(Z|[+-]\d\d:\d\d))?$/.test(value) ? value : ''))],
   ['all', keepAll],
   ...calendarPeriods.map((period): [string, Reader] => [period, (_, zone, count) => keepCalendar(period, count, zone)]),
 ])

@@ -16,6 +16,7 @@ const settings: readonly string[] = [
   'WALG_STORAGE_PREFIX',
   'WALG_FAILOVER_STORAGES',
   'WALTZ_FAILOVER_IGNORE',
+  'WALTZ_UNFINISHED_BACKUP_AGE',
   'WALTZ_SPOOL_DIR',
 ]
 
@@ -101,7 +102,7 @@ const garbage: CommandDefinition = {
   minArguments: 0,
   maxArguments: 1,
   description:
-    'Deletes WAL before the oldest backup that is not permanent (what permanent ones need stays), old backups for standbys, and folders of backups that were never finished, 24 hours after their newest object. ARCHIVES: only WAL. BACKUPS: only such folders.',
+    'Deletes WAL before the oldest backup that is not permanent (what permanent ones need stays), old backups for standbys, and folders of backups that were never finished, 24 hours (WALTZ_UNFINISHED_BACKUP_AGE) after their newest object. ARCHIVES: only WAL. BACKUPS: only such folders.',
   examples: [
     { command: 'waltz delete garbage', explains: 'what would be deleted, with sizes and reasons' },
     { command: 'waltz delete garbage ARCHIVES --confirm', explains: 'delete WAL that no backup needs' },

@@ -9,7 +9,11 @@ import { timeText } from './catalogue/backup-view.ts'
 export async function runGarbage(invocation: Invocation): Promise<number> {
   const { flags, io, log, json } = invocation
   const kit = await invocation.openKit()
-  const { findings, warnings } = await kit.catalogue.findGarbage({ wal: flags['without-wal'] !== true, signal: io.signal })
+  const { findings, warnings } = await kit.catalogue.findGarbage({
+    wal: flags['without-wal'] !== true,
+    versions: flags['versions'] === true,
+    signal: io.signal,
+  })
   for (const warning of warnings) log.warn(warning)
   if (json) {
     const document = new Map<string, unknown>([
@@ -21,7 +25,9 @@ export async function runGarbage(invocation: Invocation): Promise<number> {
   const removable = findings.filter((finding) => finding.removable)
   const bytes = removable.reduce((sum, finding) => sum + finding.bytes, 0)
   const objects = removable.reduce((sum, finding) => sum + finding.objects, 0)
-  log.info(`${objects} objects (${formatBytes(bytes)}) are of no use; nothing was changed, waltz delete garbage removes what can go`)
+  log.info(
+    `${objects} objects (${formatBytes(bytes)}) are of no use; nothing was changed. waltz delete garbage removes WAL and unfinished backups, waltz delete target any other backup`,
+  )
   return 0
 }
 

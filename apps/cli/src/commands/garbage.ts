@@ -21,6 +21,7 @@ export const garbage: CommandDefinition = {
   flags: [
     { name: 'json', type: 'boolean', summary: 'JSON' },
     { name: 'pretty', type: 'boolean', summary: 'A framed table; with --json, indented JSON' },
+    { name: 'versions', type: 'boolean', summary: 'Also old versions that no listing shows, in storages that keep them' },
     { name: 'without-wal', type: 'boolean', summary: 'Look at backups only' },
     {
       name: 'target-storage',

@@ -117,10 +117,26 @@ it.skipIf(radosgw.missing !== undefined)('leaves no versions behind in a bucket 
   await signedS3Request(radosgw.server, { method: 'PUT', path: `/${bucket}`, query: { versioning: '' }, body })
   await filled(settings)
   await filled(settings)
-  expect((await waltz(settings, 'delete', 'everything', 'FORCE', '--confirm')).code).toBe(0)
-  const versions = await waltz(settings, 'st', 'ls', '-r', '--all-versions', '--json')
-  expect((JSON.parse(versions.out) as readonly { readonly name: string }[]).map(({ name }) => name)).toEqual([
-    'wal_005/notes.txt',
-    'wal_005/notes.txt',
+  // Another program deletes without naming versions, and leaves markers in front of them.
+  const segment = 'wal_005/00000001000000000000001F.zst'
+  expect((await waltz({ ...settings, WALTZ_S3_KEEP_VERSIONS: 'true' }, 'st', 'rm', segment)).code).toBe(0)
+  const { out } = await waltz(settings, 'garbage', '--versions', '--json')
+  const { findings } = JSON.parse(out) as { readonly findings: readonly { readonly kind: string }[] }
+  expect(findings.filter(({ kind }) => kind.endsWith('-versions'))).toMatchObject([
+    { kind: 'replaced-versions', removable: false },
+    { kind: 'replaced-versions', removable: false },
+    { kind: 'deleted-versions', objects: 3, removable: false, where: `${segment} and others` },
+    { kind: 'replaced-versions', removable: false },
   ])
+  expect((await waltz(settings, 'garbage', '--json')).out).not.toContain('-versions')
+  expect((await waltz(settings, 'delete', 'everything', 'FORCE', '--confirm')).code).toBe(0)
+  const versions = async (): Promise<readonly string[]> => {
+    const listed = await waltz(settings, 'st', 'ls', '-r', '--all-versions', '--json')
+    return (JSON.parse(listed.out) as readonly { readonly name: string }[]).map(({ name }) => name)
+  }
+  // A deletion removes what it sees in a listing, and that whole; what others hid is for whoever asks for it.
+  const notes = ['wal_005/notes.txt', 'wal_005/notes.txt']
+  expect(await versions()).toEqual([segment, segment, segment, ...notes])
+  expect((await waltz(settings, 'st', 'rm', '--all-versions', segment)).code).toBe(0)
+  expect(await versions()).toEqual(notes)
 })

@@ -22,8 +22,10 @@ interface RecordedCommand {
 
 const recorded = JSON.parse(readFileSync(new URL('../fixtures/retention/delete-commands.json', import.meta.url), 'utf8')) as Recorded
 const keys = recorded.objects.map(([key]) => key)
-/** Two days after everything was stored: nothing of it can still be under way. */
-const NOW = new Date('2026-11-22T23:00:00Z')
+/** After everything was stored, and before this machine's clock, by which notes and leases are stored. */
+const NOW = new Date('2026-11-21T04:00:00Z')
+/** Nothing of it can still be under way. */
+const ENDED = { WALTZ_UNFINISHED_BACKUP_AGE: '1h' }
 
 /** Where Waltz does otherwise, and which fault of WAL-G's that avoids. */
 interface Difference {
@@ -116,7 +118,7 @@ async function waltz(
 ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
   using io = createFakeIo({ now: () => NOW })
   const size = command.walSize === undefined ? recorded.settings : { ...recorded.settings, WALG_PG_WAL_SIZE: '16' }
-  Object.assign(io.env, { ...size, WALG_FILE_PREFIX: root, TZ: 'UTC', TMPDIR: base })
+  Object.assign(io.env, { ...size, ...ENDED, WALG_FILE_PREFIX: root, TZ: 'UTC', TMPDIR: base })
   const code = await run(['delete', ...args], io)
   return { code, out: io.out(), err: io.err() }
 }

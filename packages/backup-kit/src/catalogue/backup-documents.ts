@@ -59,8 +59,8 @@ async function complete(reader: Reader, entry: CatalogueEntry): Promise<Catalogu
   const before = known(entry)
   if (before !== undefined && isUnchanged(before, entry)) return withNow(before, entry, takenAt)
   const [sentinel, metadata] = await readBoth(reader, entry)
-  // Removed since it was listed.
-  if (sentinel.problem?.kind === 'not-found') return await judgeFolder(reader, { ...entry, status: 'unfinished', sentinel: undefined })
+  // Removed since it was listed, or not to be had yet: whatever its age, somebody is at work on it.
+  if (sentinel.problem?.kind === 'not-found') return { ...entry, status: 'being-written', sentinel: undefined }
   const found: CatalogueEntry = {
     ...entry,
     ...factsOf(sentinel.value, metadata.value),
@@ -76,12 +76,11 @@ async function readBoth(
   { name, metadataObject }: CatalogueEntry,
 ): Promise<readonly [Document<Sentinel>, Document<BackupMetadata>]> {
   const call = signal === undefined ? {} : { signal }
-  const [sentinel, metadata] = await Promise.all([
+  // One that is listed and cannot be found when it is read is no missing one: it may be about to be replaced, by a mark.
+  return await Promise.all([
     document(() => catalog.readSentinel(name, call)),
     metadataObject === undefined ? nothingRead : document(() => catalog.readMetadata(name, call)),
   ])
-  // A document that went since it was listed is one that is not there.
-  return [sentinel, metadata.problem?.kind === 'not-found' ? {} : metadata]
 }
 
 interface Document<Value> {

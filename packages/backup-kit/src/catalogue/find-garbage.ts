@@ -16,10 +16,14 @@ export type GarbageKind =
   | 'increment-without-parent'
   /** WAL from before the start of every backup that could be rolled forward with it. */
   | 'wal-before-first-backup'
-  /** WAL of a timeline of which neither a history file nor a backup tells where it came from. */
+  /** WAL of a timeline of which neither a history file nor a backup tells where it came from. Deletions keep it: the file may come yet. */
   | 'wal-of-unknown-timeline'
   /** There is WAL, and no backup at all. */
   | 'wal-without-backup'
+  /** Versions of objects that somebody deleted without them: no listing shows them. */
+  | 'deleted-versions'
+  /** Versions of objects that were replaced. */
+  | 'replaced-versions'
   /** What is no part of a repository, as far as its name tells. Nothing of Waltz removes it. */
   | 'foreign'
 
@@ -109,7 +113,12 @@ interface FindingParts {
   readonly timeline?: TimelineId
 }
 
-const NOT_REMOVABLE: ReadonlySet<GarbageKind> = new Set(['backup-being-written', 'wal-without-backup', 'foreign'])
+const NOT_REMOVABLE: ReadonlySet<GarbageKind> = new Set([
+  'backup-being-written',
+  'wal-without-backup',
+  'wal-of-unknown-timeline',
+  'foreign',
+])
 
 function finding(kind: GarbageKind, storage: string, { where, sum, reason, backup, timeline }: FindingParts): GarbageFinding {
   const { objects, bytes, oldestAt, newestAt } = sum

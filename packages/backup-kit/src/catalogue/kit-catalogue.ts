@@ -20,14 +20,22 @@ export interface KitCatalogue {
   read(options?: KitReadOptions): Promise<Catalogue>
   /** What the archive means for the backups of a catalogue that was read with its documents: one listing of `wal_005/` for each storage. */
   surveyWal(catalogue: Catalogue, options?: CallOptions): Promise<CatalogueWal>
-  /** What is of no use: see `findGarbage`. Without `wal` the archive is not looked through. */
-  findGarbage(options?: CallOptions & { readonly wal?: boolean }): Promise<GarbageReport>
+  /** What is of no use: see `findGarbage`. */
+  findGarbage(options?: KitGarbageOptions): Promise<GarbageReport>
   /** One backup with its relatives, and whether the WAL is there that it needs: see `describeBackup`. */
   describe(options: KitDescribeOptions): Promise<BackupDescription & { readonly wal: BackupWal | undefined }>
   /** The files of a backup by its file list: see `readBackupFiles`. */
   files(entry: Pick<CatalogueEntry, 'name' | 'storage'>, options?: ReadBackupFilesOptions): AsyncIterable<readonly FileRecord[]>
   /** Marks a backup as permanent, with its ancestors, or as not permanent: see `markBackup`. */
   mark(options: Omit<MarkBackupOptions, 'now'>): Promise<MarkResult>
+}
+
+/** Where garbage is looked for besides the backups. */
+export interface KitGarbageOptions extends CallOptions {
+  /** False: the archive is not looked through. */
+  readonly wal?: boolean
+  /** Also among versions that no listing shows, which takes a listing of all of them: see `findHiddenVersions`. */
+  readonly versions?: boolean
 }
 
 /** How the catalogue of a kit is read. */
@@ -83,18 +91,14 @@ async function read({ settings, now, storages }: Parts, options: KitReadOptions)
   return await readCatalogue(await storages.toSurvey(options), { ...options, now, writtenWithinMs: settings.unfinishedBackupAge })
 }
 
-type SurveyRequest = Pick<SurveyWalOptions, 'segmentBytes' | 'cutAt' | 'range' | 'signal'>
+type SurveyRequest = Pick<SurveyWalOptions, 'segmentBytes' | 'cutAt' | 'range' | 'signal' | 'listing'>
 
 /** The codec, and with it keys, are needed for histories only. */
 async function survey({ storages }: Parts, options: SurveyRequest): Promise<WalSurvey> {
   const { surveyWal } = await import('./survey-wal.ts')
   const call = callOf(options)
-  let archive: ReturnType<KitStorages['openWal']> | undefined
-  const readHistory: SurveyWalOptions['readHistory'] = async (timeline) => {
-    archive ??= storages.openWal({ holeRecheckMs: 0 })
-    return await (await archive).history(timeline, call)
-  }
-  return await surveyWal(await storages.toSurvey(call), { ...options, readHistory })
+  const { createHistoryReader } = await import('./read-history.ts')
+  return await surveyWal(await storages.toSurvey(call), { ...options, readHistory: createHistoryReader(storages, call) })
 }
 
 async function sizeOf({ settings }: Parts, entries: readonly CatalogueEntry[]): Promise<SegmentSize> {
@@ -117,14 +121,33 @@ async function surveyBackups(parts: Parts, { entries }: Catalogue, options: Call
   return { segmentSize, survey: surveyed, backups, entries: withFindings }
 }
 
-async function garbage(parts: Parts, { wal = true, ...options }: CallOptions & { readonly wal?: boolean }): Promise<GarbageReport> {
+async function garbage(parts: Parts, { wal = true, versions = false, ...options }: KitGarbageOptions): Promise<GarbageReport> {
+  const listed = await garbageOfListings(parts, wal, options)
+  if (!versions) return listed
+  const { findHiddenVersions } = await import('./find-hidden-versions.ts')
+  const looked = await parts.storages.toSurvey(options)
+  const names = looked.flatMap(({ name, why }) => (why === undefined ? [name] : []))
+  const hidden = await findHiddenVersions(await parts.storages.list({ names }), options)
+  return { findings: [...listed.findings, ...hidden.findings], warnings: [...listed.warnings, ...hidden.warnings] }
+}
+
+async function garbageOfListings(parts: Parts, wal: boolean, options: CallOptions): Promise<GarbageReport> {
   const { findGarbage, firstNeededSegments } = await import('./find-garbage.ts')
-  const catalogue = await read(parts, options)
-  if (!wal) return findGarbage(catalogue)
+  if (!wal) return findGarbage(await read(parts, options))
+  const { listArchiveAhead } = await import('./list-archive-ahead.ts')
+  const looked = await parts.storages.toSurvey(options)
+  await using ahead = listArchiveAhead(looked, options)
+  const catalogue = await read(parts, { ...options, onListed: ahead.begin })
   const { bytes: segmentBytes } = await sizeOf(parts, catalogue.entries)
   const cuts = firstNeededSegments(catalogue.entries, segmentBytes)
-  const surveyed = await survey(parts, { ...callOf(options), segmentBytes, cutAt: (timeline) => cuts.get(timeline) })
-  return findGarbage(catalogue, { survey: surveyed, cuts })
+  const { listing } = ahead
+  const surveyed = await survey(parts, { ...callOf(options), segmentBytes, cutAt: (timeline) => cuts.get(timeline), listing })
+  const report = findGarbage(catalogue, { survey: surveyed, cuts })
+  const others = (await parts.storages.list()).filter(({ name }) => looked.every((one) => one.name !== name))
+  const notLooked = others.map(
+    ({ name }) => `the storage ${name} was not looked at: backups in it may need WAL that is called of no use here`,
+  )
+  return { ...report, warnings: [...report.warnings, ...notLooked] }
 }
 
 async function describe(

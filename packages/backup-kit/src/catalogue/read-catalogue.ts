@@ -23,8 +23,10 @@ export interface ReadCatalogueOptions extends CallOptions {
   readonly writtenWithinMs?: number
   /** A catalogue of the same storages that was read before: documents of objects that have not changed since are taken from it. */
   readonly since?: Catalogue
-  /** Is told of every object below `basebackups_005/` in the order of the listing, so that nobody needs a second one. Not with `documents: false`. */
-  readonly onObject?: (object: ObjectInfo, storage: string) => void | Promise<void>
+  /** Is told of all objects below `basebackups_005/` in the order of the listing, so that nobody needs a second one. Not with `documents: false`. */
+  readonly onObjects?: (objects: readonly ObjectInfo[], storage: string) => void | Promise<void>
+  /** Is told when a storage has been listed, before its documents are read. */
+  readonly onListed?: (storage: string) => void
   /** Documents being read at once; 8 unless given. */
   readonly readsAtOnce?: number
 }
@@ -92,10 +94,11 @@ async function readStorage(
   storage: CatalogueStorage,
   { options, takenAt, known }: Reading,
 ): Promise<{ readonly entries: readonly CatalogueEntry[]; readonly foreign: ForeignObjects | undefined }> {
-  const { signal, onObject } = options
+  const { signal, onObjects } = options
   const call = signal === undefined ? {} : { signal }
   const documents = options.documents !== false
-  const survey = await surveyBackups(storage, { ...call, folders: documents, ...(onObject !== undefined && { onObject }) })
+  const survey = await surveyBackups(storage, { ...call, folders: documents, ...(onObjects !== undefined && { onObjects }) })
+  options.onListed?.(storage.name)
   if (!documents) return { entries: survey.entries, foreign: undefined }
   const entries = await readDocuments(storage, survey.entries, {
     ...call,

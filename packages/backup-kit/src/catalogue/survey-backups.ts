@@ -1,6 +1,15 @@
 import type { TimelineId } from '@waltz/pg-structures'
-import { backupFolder, backupOfSentinelKey, backupsFolder, leaseKey, metadataKey, parseBackupName, walFileNameOf } from '@waltz/repository'
-import type { CallOptions, ObjectInfo } from '@waltz/storage'
+import {
+  backupFolder,
+  backupOfSentinelKey,
+  backupsFolder,
+  leaseKey,
+  metadataKey,
+  parseBackupName,
+  sentinelKey,
+  walFileNameOf,
+} from '@waltz/repository'
+import { pagesOf, type CallOptions, type ObjectInfo } from '@waltz/storage'
 import { factsOf } from './backup-facts.ts'
 import type { CatalogueEntry, FolderSum, ForeignObjects } from './catalogue-entry.ts'
 import type { CatalogueStorage } from './read-catalogue.ts'
@@ -9,7 +18,7 @@ import type { CatalogueStorage } from './read-catalogue.ts'
 export interface SurveyOptions extends CallOptions {
   /** Whether what lies in the folders is looked at, or only sentinels. */
   readonly folders: boolean
-  readonly onObject?: (object: ObjectInfo, storage: string) => void | Promise<void>
+  readonly onObjects?: (objects: readonly ObjectInfo[], storage: string) => void | Promise<void>
 }
 
 /** What one listing of `basebackups_005/` told. */
@@ -28,15 +37,18 @@ interface Folder {
 }
 
 /** One listing of a storage's `basebackups_005/`. Memory for one record of each backup, whatever the number of objects. */
-export async function surveyBackups(storage: CatalogueStorage, { folders, signal, onObject }: SurveyOptions): Promise<BackupSurvey> {
+export async function surveyBackups(storage: CatalogueStorage, { folders, signal, onObjects }: SurveyOptions): Promise<BackupSurvey> {
   const call = signal === undefined ? {} : { signal }
   const sentinels = new Map<string, ObjectInfo>()
   const found = new Map<string, Folder>()
-  for await (const object of storage.store.list(backupsFolder, { ...call, ...(folders ? {} : { oneLevel: true }) })) {
-    const name = backupOfSentinelKey(object.key)
-    if (name !== undefined) sentinels.set(name, object)
-    else if (folders) addObject(found, object)
-    if (folders) await onObject?.(object, storage.name)
+  for await (const objects of pagesOf(storage.store.list(backupsFolder, { ...call, ...(folders ? {} : { oneLevel: true }) }))) {
+    for (const object of objects) {
+      const name = backupOfSentinelKey(object.key)
+      // Names end at the first `_backup`: another key that comes to the same name is not the one that is read, and removed.
+      if (name !== undefined && object.key === sentinelKey(name)) sentinels.set(name, object)
+      else if (folders) addObject(found, object)
+    }
+    if (folders) await onObjects?.(objects, storage.name)
   }
   const names = [...new Set([...sentinels.keys(), ...found.keys()])]
     .filter((name) => sentinels.has(name) || isBackupFolder(name))

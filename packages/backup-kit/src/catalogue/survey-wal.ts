@@ -2,7 +2,7 @@ import { isFault, throwIfAborted, type Fault } from '@waltz/errors'
 import { segmentName, segmentsPerHigh, type TimelineHistory, type TimelineId } from '@waltz/pg-structures'
 import { walFolder } from '@waltz/repository'
 import { classifyKey, type KeyClass } from '@waltz/repository/removal'
-import type { CallOptions, ObjectInfo } from '@waltz/storage'
+import { pagesOf, type CallOptions, type ObjectInfo } from '@waltz/storage'
 import type { SilentStorage } from './catalogue-entry.ts'
 import type { CatalogueStorage } from './read-catalogue.ts'
 import { createRunBuilder, mergeRuns, type RunBuilder, type WalRun } from './wal-runs.ts'
@@ -51,6 +51,8 @@ export interface SurveyWalOptions extends CallOptions {
   readonly readHistory: (timeline: TimelineId) => Promise<TimelineHistory | undefined>
   /** Only these segments of one timeline, both ends included, and the next one that is there: enough to say whether they are missing. */
   readonly range?: { readonly timeline: TimelineId; readonly first: number; readonly last: number }
+  /** A listing of all of `wal_005/` in this storage that has begun already; not with `range`. */
+  readonly listing?: (storage: string) => AsyncIterable<readonly ObjectInfo[]> | undefined
   /** Where the sums of a timeline are parted; without it everything counts as after. */
   readonly cutAt?: (timeline: TimelineId) => number | undefined
 }
@@ -103,22 +105,27 @@ interface Collected {
 }
 
 async function surveyStorage(storage: CatalogueStorage, options: SurveyWalOptions, collected: Collected): Promise<void> {
-  const { segmentBytes, cutAt, range } = options
+  const { segmentBytes, cutAt } = options
   const perHigh = segmentsPerHigh(segmentBytes)
   const foreign = emptySum()
   let current: { readonly timeline: TimelineId; readonly of: Timeline; readonly cut: number } | undefined
-  for await (const object of listWal(storage, options)) {
-    const placed = placedObject(classifyKey(object.key), perHigh)
-    if (placed === undefined) {
-      addTo(foreign, object)
-      continue
+  const last = options.range?.last ?? Infinity
+  const addPage = (objects: readonly ObjectInfo[]): { readonly isEnough: boolean } => {
+    for (const object of objects) {
+      const placed = placedObject(classifyKey(object.key), perHigh)
+      if (placed === undefined) {
+        addTo(foreign, object)
+        continue
+      }
+      const { timeline } = placed
+      if (current?.timeline !== timeline)
+        current = { timeline, of: openTimeline(collected.timelines, timeline, storage.name), cut: cutAt?.(timeline) ?? 0 }
+      addObject(current.of, { object, placed, cut: current.cut })
+      if (placed.what === 'segment' && placed.first > last) return { isEnough: true }
     }
-    const { timeline } = placed
-    if (current?.timeline !== timeline)
-      current = { timeline, of: openTimeline(collected.timelines, timeline, storage.name), cut: cutAt?.(timeline) ?? 0 }
-    addObject(current.of, { object, placed, cut: current.cut })
-    if (range !== undefined && placed.what === 'segment' && placed.first > range.last) break
+    return { isEnough: false }
   }
+  for await (const objects of options.listing?.(storage.name) ?? pagesOf(listWal(storage, options))) if (addPage(objects).isEnough) break
   if (foreign.objects > 0) collected.foreign.push({ storage: storage.name, sum: foreign })
 }
 
@@ -145,9 +152,8 @@ interface Placed {
 function placedObject(key: KeyClass, perHigh: number): Placed | undefined {
   if (key.kind === 'timeline-history') return { timeline: key.timeline, what: key.sidecar ? 'beside' : 'history', first: 0, last: -1 }
   if (key.kind !== 'wal') return undefined
-  const low = Number(key.first & 0xffff_ffffn)
-  if (low >= perHigh) return undefined
-  const first = Number(key.first >> 32n) * perHigh + low
+  if (key.low >= perHigh) return undefined
+  const first = key.high * perHigh + key.low
   return { timeline: key.timeline, what: key.form === 'segment' ? 'segment' : 'beside', first, last: first + key.segments - 1 }
 }
 

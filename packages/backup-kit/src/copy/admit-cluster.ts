@@ -49,11 +49,11 @@ export async function admitCluster(context: CopyContext, backups: readonly Chose
  * deletion is finished.
  * @throws Fault `conflict` `COPY_DELETION_PENDING`.
  */
-export async function refusePendingDeletion({ to, call }: CopyContext): Promise<void> {
+export async function refusePendingDeletion({ to, call }: CopyContext, outcome = 'Nothing was copied.'): Promise<void> {
   for await (const { key } of to.list(waltzFolder, call)) {
     if (!isRemovalIntentKey(key)) continue
     throw new Fault('conflict', 'COPY_DELETION_PENDING', `a deletion in ${to.location} is not finished: ${key}`, {
-      hint: 'wait until it is, or finish an interrupted one with the same waltz delete command and --confirm. Nothing was copied.',
+      hint: `wait until it is, or finish an interrupted one with the same waltz delete command and --confirm. ${outcome}`,
       context: { key },
     })
   }

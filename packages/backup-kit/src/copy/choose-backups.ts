@@ -32,8 +32,8 @@ export interface BackupChoice {
   readonly left: CopyResult['left']
 }
 
-/** Younger than this, what has no sentinel counts as being written (WAL-G leaves no other sign). */
-const YOUNG_MS = 24 * 3_600_000
+/** Younger than this, what has no sentinel counts as being written (WAL-G leaves no other sign), unless told otherwise. */
+const WRITTEN_WITHIN_MS = 24 * 3_600_000
 const READ_AT_ONCE = 16
 
 /**
@@ -146,7 +146,7 @@ async function unfinishedOnes({ from, call, options }: CopyContext, finished: Re
     if (finished.has(name)) continue
     let newestMs = 0
     for await (const { modifiedAt } of from.list(group, call)) newestMs = Math.max(newestMs, modifiedAt.getTime())
-    const isYoung = options.now().getTime() - newestMs < YOUNG_MS
+    const isYoung = options.now().getTime() - newestMs < (options.writtenWithinMs ?? WRITTEN_WITHIN_MS)
     left.push({ name, reason: isYoung ? 'being-written' : 'unfinished' })
   }
   return left

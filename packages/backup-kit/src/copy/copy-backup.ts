@@ -17,13 +17,15 @@ import {
 import { atOnce, createFormMeter, formOf, isSealedKey, sameForm } from '@waltz/repository/rotation'
 import { objectExists } from '@waltz/storage/tools'
 import type { ObjectInfo } from '@waltz/storage'
+import { requireLasting } from './before-announcing.ts'
 import type { ChosenBackup } from './choose-backups.ts'
 import { createTally, type CopyContext, type CopyTally } from './copy-context.ts'
-import { conflictFault, damagedSourceFault, incompleteFault } from './copy-faults.ts'
-import type { CopiedBackup } from './copy-options.ts'
+import { conflictFault, damagedSourceFault, goneFault, incompleteFault } from './copy-faults.ts'
+import type { CopiedBackup, MarksApart } from './copy-options.ts'
 import { copyPlain, discardBad, type CopiedObject, type ObjectJob } from './copy-plain.ts'
 import { copySealed } from './copy-sealed.ts'
 import { joinListings, type JoinedObject } from './joined-listing.ts'
+import { marksApart } from './marks-apart.ts'
 import { putNew } from './put-new.ts'
 import type { DocumentEdits } from './rewrite-document.ts'
 import { routedKey } from './stored-route.ts'
@@ -54,7 +56,9 @@ interface Work {
  * @throws Fault as `copyPlain` and `copySealed`; `corrupt` `COPY_SOURCE_INCOMPLETE`. Then it is not announced.
  */
 export async function copyBackup(context: CopyContext, backup: ChosenBackup): Promise<CopiedBackup> {
-  const sentinel = await jobFor(context, sentinelKey(backup.name), sentinelEdits(context, backup, 0))
+  const found = await objectExists(context.from, sentinelKey(backup.name), context.call)
+  if (found === undefined) throw goneFault(backup.name)
+  const sentinel = await jobFor(context, found, sentinelEdits(context, backup, 0))
   const announced = sentinel.there !== undefined
   const tally = createTally(context)
   // Compared before anything is sent: another backup of the same name must not be mixed with this one.
@@ -79,9 +83,18 @@ export async function copyBackup(context: CopyContext, backup: ChosenBackup): Pr
   if (work.parts === 0) throw incompleteFault(backup.name, 'there is no part of it')
   for (const name of work.known.keys())
     if (!work.forms.has(name)) throw incompleteFault(backup.name, `its manifest names ${name}, which is not there`)
-  await copyDocuments(work)
-  await copyDocument(work, sentinelKey(backup.name), sentinelEdits(context, backup, work.storedBytes))
-  return { name: backup.name, outcome: announced ? 'present' : 'copied', sent: tally.sent, present: tally.present }
+  const marks = await copyDocuments(work)
+  await announce(work)
+  const outcome = announced ? 'present' : 'copied'
+  return { name: backup.name, outcome, sent: tally.sent, present: tally.present, ...(marks !== undefined && { marks }) }
+}
+
+/** The sentinel, when all that it tells of is there, and will stay. */
+async function announce(work: Work): Promise<void> {
+  const { context, backup, announced, storedBytes } = work
+  if (!announced && !context.dryRun) await requireLasting(context, backup)
+  const copied = await copyDocument(work, sentinelKey(backup.name), sentinelEdits(context, backup, storedBytes))
+  if (copied === undefined) throw goneFault(backup.name)
 }
 
 /** Everything in the folder that can be copied as it comes; documents that come last or are made anew are left out. */
@@ -126,7 +139,7 @@ function filesForm({ manifest, backup }: Work, key: string): readonly StoredForm
 }
 
 /** What describes the parts, once it is known what they are. */
-async function copyDocuments(work: Work): Promise<void> {
+async function copyDocuments(work: Work): Promise<MarksApart | undefined> {
   const { context, backup, storedBytes } = work
   const { route } = context
   const renamePart = (name: string): string => route.nameFor(name)
@@ -134,7 +147,25 @@ async function copyDocuments(work: Work): Promise<void> {
   if (route.changes) await writeManifest(work, list)
   else await copyDocument(work, manifestKey(backup.name), undefined)
   const numbers = new Map([['compressed_size', storedBytes]])
-  await copyDocument(work, metadataKey(backup.name), route.changes ? { numbers } : undefined)
+  return await copyMetadata(work, route.changes ? { numbers } : undefined)
+}
+
+/** The one document that changes after the backup is finished: a mark that was given on one side only is no conflict. */
+async function copyMetadata(work: Work, edits: DocumentEdits | undefined): Promise<MarksApart | undefined> {
+  const { context, backup, tally } = work
+  const key = metadataKey(backup.name)
+  try {
+    await copyDocument(work, key, edits)
+    return undefined
+  } catch (error) {
+    if (!isFault(error, 'conflict') || error.code !== 'COPY_CONFLICT') throw error
+    const marks = await marksApart(context, key, edits?.numbers?.keys())
+    if (marks === undefined) throw error
+    const [here, there] = marks.target ? ['is not', 'is'] : ['is', 'is not']
+    context.warn(`${backup.name} ${here} permanent in the source and ${there} in the target: the target's mark stays`)
+    tally.done(key, 'present', (await context.to.head(key, context.call)).size)
+    return marks
+  }
 }
 
 /** Sizes and, where the file list is in it, names. */
@@ -151,16 +182,14 @@ async function copyDocument(work: Work, key: string, edits: DocumentEdits | unde
   const known = filesForm(work, key)
   // Small, and some of them change by and by: these are always compared. A file list is neither.
   const trusted = work.trusted && key === filesMetadataKey(work.backup.name)
-  const job = { ...(await jobFor(context, key, edits, source)), trusted, ...(known !== undefined && { known }) }
+  const job = { ...(await jobFor(context, source, edits)), trusted, ...(known !== undefined && { known }) }
   const copied = await copyPlain(context, job)
   tally.done(key, copied.outcome, copied.size)
   return copied
 }
 
-// oxlint-disable-next-line max-params -- the object is only given where it is known already
-async function jobFor(context: CopyContext, key: string, edits: DocumentEdits | undefined, found?: ObjectInfo): Promise<ObjectJob> {
-  const { from, to, call } = context
-  const source = found ?? (await from.head(key, call))
+async function jobFor({ to, call }: CopyContext, source: ObjectInfo, edits: DocumentEdits | undefined): Promise<ObjectJob> {
+  const { key } = source
   return { source, key, there: await objectExists(to, key, call), trusted: false, ...(edits !== undefined && { edits }) }
 }
 

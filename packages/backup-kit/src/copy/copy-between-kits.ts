@@ -43,6 +43,7 @@ export async function copyBetweenKits(options: CopyKitsOptions): Promise<CopyRes
     to: { store: target.store, format: await to.openFormat() },
     plaintext: target.settings.cryptoPlaintextWrites,
     objectsAtOnce: laneCount(target.settings.uploadDiskConcurrency, surroundings.cores),
+    writtenWithinMs: source.settings.unfinishedBackupAge,
     now: surroundings.now,
     sleep,
     ...(pgWalSize !== undefined && { segmentBytes: pgWalSize * BYTES_PER_MIB }),

@@ -4,7 +4,7 @@ import { Fault } from '@waltz/errors'
 export function conflictFault(key: string, what: string): Fault {
   return new Fault('conflict', 'COPY_CONFLICT', `${key} is in the target already, and is not the same: ${what}`, {
     hint: key.endsWith('/metadata.json')
-      ? 'waltz backup-mark changes it: mark the backup alike on both sides. Nothing was replaced.'
+      ? 'More than the permanent mark differs. Find out which of the two is right and remove the other one. Nothing was replaced.'
       : 'Find out which of the two is right and remove the other one. Nothing was replaced.',
     context: { key },
   })
@@ -37,6 +37,14 @@ export function notStoredFault(
 export function incompleteFault(backup: string, what: string): Fault {
   return new Fault('corrupt', 'COPY_SOURCE_INCOMPLETE', `${backup} is not whole in the source: ${what}`, {
     hint: 'It was not announced in the target. Remove the backup from the source, or bring the object back.',
+    context: { backup },
+  })
+}
+
+/** The source gave the backup up during the copy: what was read of it may not be all. */
+export function goneFault(backup: string): Fault {
+  return new Fault('conflict', 'COPY_SOURCE_GONE', `${backup} was removed from the source while it was copied`, {
+    hint: 'It was not announced in the target. Copy another backup, and not while a deletion is at work in the source.',
     context: { backup },
   })
 }

@@ -45,6 +45,8 @@ export interface CopyOptions {
   readonly objectsAtOnce?: number
   /** Finds out what would be done; stores nothing. */
   readonly dryRun?: boolean
+  /** How long what has no sentinel counts as being written after its newest object, in milliseconds; 24 hours unless given. */
+  readonly writtenWithinMs?: number
   /** Noted in the record of the cluster when the target gets one. */
   readonly tool?: ToolIdentity
   readonly now: () => Date
@@ -96,6 +98,14 @@ export interface CopiedBackup {
   readonly sent: Amount
   /** What was there already. */
   readonly present: Amount
+  /** The permanent mark differs, and nothing else of `metadata.json`: the target's stays. */
+  readonly marks?: MarksApart
+}
+
+/** Whether a backup is marked as permanent on either side of a copy. */
+export interface MarksApart {
+  readonly source: boolean
+  readonly target: boolean
 }
 
 /** What could not be copied, and why. Nothing of it is announced in the target. */

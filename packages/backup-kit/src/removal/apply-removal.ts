@@ -1,21 +1,14 @@
-import { sourceOf } from '@waltz/bytes'
 import { Fault, isFault, throwIfAborted } from '@waltz/errors'
-import { createLease, parseBackupName, type Lease } from '@waltz/repository'
-import {
-  classifyKey,
-  encodeRemovalIntent,
-  removalIntentKey,
-  removalLeaseKey,
-  removeObjects,
-  type RemovalIntent,
-  type RemovalOutcome,
-} from '@waltz/repository/removal'
+import { classifyKey, removeObjects, type RemovalOutcome } from '@waltz/repository/removal'
+import { lockOf, type ObjectLock } from '@waltz/storage'
 import type { CatalogueEntry } from '../catalogue/catalogue-entry.ts'
 import type { RemovalStorage } from './removal-storage.ts'
-import { randomHex } from '../random.ts'
+import { lookAgain, requireClock } from './look-again.ts'
 import { planRemovalWithParts, type RemovalParts } from './plan-removal.ts'
 import { totalOf, type PlannedObject, type RemovalPhase, type RemovalPlan } from './removal-plan.ts'
-import type { PlanRemovalOptions } from './removal-request.ts'
+import { withRemovalLeases } from './removal-leases.ts'
+import { removeNote, writeIntents } from './removal-notes.ts'
+import type { PlanRemovalOptions, RemovalWish } from './removal-request.ts'
 
 /** What is carried out. With `planId` exactly that plan, or nothing. */
 export interface ApplyRemovalOptions extends PlanRemovalOptions {
@@ -28,6 +21,8 @@ export interface KeptObject {
   readonly storage: string
   readonly key: string
   readonly fault: Fault
+  /** What the storage tells of the lock that keeps it; undefined where no lock does. */
+  readonly lock: ObjectLock | undefined
 }
 
 /** What was done. */
@@ -37,25 +32,35 @@ export interface RemovalResult {
   /** The first thousand of those that could not be removed; `failed` counts all. */
   readonly failures: readonly KeptObject[]
   readonly failed: number
+  /** Those of them that are locked, and when the last of these locks ends, where that is told. */
+  readonly locked: { readonly objects: number; readonly until: Date | undefined }
   /** Objects that were not tried: what is in front of them in the order could not be removed. */
   readonly notTried: number
 }
 
-const LEASE_TTL_MS = 60_000
 const MOST_FAILURES = 1_000
 
 /**
  * Plans and carries out under leases, so that two deletions do not decide on what the other one changes. See `BackupKit.applyRemoval`.
  */
 export async function applyRemovalWithParts(parts: RemovalParts, options: ApplyRemovalOptions): Promise<RemovalResult> {
-  return await underLeases(parts, options.signal, async (signal) => {
+  return await withRemovalLeases({ ...parts, signal: options.signal }, async (signal) => {
+    if (dependsOnAges(options.wish)) await requireClock(parts.storages, parts.surroundings.now, signal)
     await using plan = await planRemovalWithParts(parts, { ...options, signal })
     if (options.planId !== undefined && plan.id !== options.planId) throw changedFault(options.planId, plan.id)
     await options.onPlan?.(plan)
     const run = createRun(plan, { ...options, signal })
-    if (plan.nothing === undefined) await carryOut(parts, plan, run)
+    if (plan.nothing === undefined) {
+      await lookAgain(plan, parts.storages, signal)
+      await carryOut(parts, plan, run)
+    }
     return run.result()
   })
+}
+
+/** Whether somebody names exactly what goes: then no clock can make it more. */
+function dependsOnAges(wish: RemovalWish): boolean {
+  return wish.mode !== 'target' && !(wish.mode === 'everything' && wish.force === true)
 }
 
 function changedFault(asked: string, found: string): Fault {
@@ -78,6 +83,7 @@ interface Run {
 function createRun(plan: RemovalPlan, { observe, signal }: PlanRemovalOptions & { readonly signal: AbortSignal }): Run {
   const failures: KeptObject[] = []
   const sum = { objects: 0, bytes: 0, failed: 0, notTried: 0 }
+  const locked: { objects: number; until: Date | undefined } = { objects: 0, until: undefined }
   const stillThere = new Set<string>()
   return {
     signal,
@@ -87,7 +93,9 @@ function createRun(plan: RemovalPlan, { observe, signal }: PlanRemovalOptions & 
         signal,
         onRemoved: (count, bytes) => observe?.({ type: 'removal-progress', storage: name, objects: count, bytes }),
         onFailure: ({ key, fault }) => {
-          if (failures.length < MOST_FAILURES) failures.push({ storage: name, key, fault })
+          const lock = lockOf(fault)
+          if (failures.length < MOST_FAILURES) failures.push({ storage: name, key, fault, lock })
+          if (lock !== undefined) noteLock(locked, lock)
           observe?.({ type: 'removal-warning', message: `${key} stays in the storage ${name}: ${fault.message}` })
         },
       })
@@ -104,9 +112,15 @@ function createRun(plan: RemovalPlan, { observe, signal }: PlanRemovalOptions & 
       removed: { objects: sum.objects, bytes: sum.bytes },
       failures,
       failed: sum.failed,
+      locked,
       notTried: sum.notTried,
     }),
   }
+}
+
+function noteLock(locked: { objects: number; until: Date | undefined }, { until }: ObjectLock): void {
+  locked.objects += 1
+  if (until !== undefined && (locked.until === undefined || until > locked.until)) locked.until = until
 }
 
 async function carryOut({ storages, surroundings }: RemovalParts, plan: RemovalPlan, run: Run): Promise<void> {
@@ -116,9 +130,9 @@ async function carryOut({ storages, surroundings }: RemovalParts, plan: RemovalP
   await removeRest(plan, byName, run)
   // What could not be removed stays announced, so that the next run goes on with it.
   if (run.failedSoFar() > 0) return
-  for (const { storage, key } of [...notes, ...plan.interrupted]) {
-    const call = { signal: run.signal }
-    await byName.get(storage)?.store.delete([key], call)
+  for (const { storage, ...note } of [...notes, ...plan.interrupted, ...plan.endedNotes]) {
+    const found = byName.get(storage)
+    if (found !== undefined) await removeNote(found.store, note, run.signal)
   }
 }
 
@@ -209,61 +223,4 @@ function idOf({ storage, name }: Pick<CatalogueEntry, 'storage' | 'name'>): stri
 function idOfObject({ storage, key }: PlannedObject): string {
   const known = classifyKey(key)
   return known.kind === 'sentinel' || known.kind === 'backup-object' ? idOf({ storage, name: known.backup }) : ''
-}
-
-/** The note in every storage that loses something. */
-async function writeIntents(
-  plan: RemovalPlan,
-  storages: readonly RemovalStorage[],
-  { now, signal }: { readonly now: Date; readonly signal: AbortSignal },
-): Promise<readonly { readonly storage: string; readonly key: string }[]> {
-  const written: { readonly storage: string; readonly key: string }[] = []
-  for (const { name, store } of storages) {
-    const key = removalIntentKey(`${plan.id}-${randomHex(8)}`)
-    const gone = plan.decisions.filter(({ keep, entry }) => !keep && entry.storage === name && parseBackupName(entry.name) !== undefined)
-    const intent: RemovalIntent = {
-      plan: plan.id,
-      command: plan.command,
-      startedAt: now.toISOString(),
-      seenUntil: plan.seenUntil.get(name)?.toISOString() ?? plan.now.toISOString(),
-      backups: gone.map(({ entry }) => entry.name),
-      catchups: plan.catchups.filter((row) => row.storage === name && !row.keep).map((row) => row.name),
-      walBefore: plan.walBefore,
-    }
-    const bytes = encodeRemovalIntent(intent)
-    await store.put(key, sourceOf(bytes), { size: bytes.length, contentType: 'application/json', signal })
-    written.push({ storage: name, key })
-  }
-  return written
-}
-
-async function underLeases<Result>(
-  { storages, surroundings, sleep }: RemovalParts,
-  signal: AbortSignal | undefined,
-  work: (signal: AbortSignal) => Promise<Result>,
-): Promise<Result> {
-  const call = signal === undefined ? {} : { signal }
-  const held: { readonly lease: Lease; readonly keeping: ReturnType<Lease['keep']> }[] = []
-  try {
-    for (const { store } of storages) {
-      const lease = createLease({
-        store,
-        key: removalLeaseKey,
-        id: randomHex(32),
-        holder: { host: surroundings.hostname, pid: surroundings.processId },
-        now: surroundings.now,
-        sleep,
-        ttlMs: LEASE_TTL_MS,
-      })
-      await lease.acquire(call)
-      held.push({ lease, keeping: lease.keep() })
-    }
-    return await work(AbortSignal.any([...(signal === undefined ? [] : [signal]), ...held.map(({ keeping }) => keeping.lost)]))
-  } finally {
-    for (const { lease, keeping } of held.toReversed()) {
-      await keeping.stop()
-      // One that cannot be removed now runs out by itself.
-      await lease.release().catch(() => undefined)
-    }
-  }
 }

@@ -2,7 +2,7 @@ import { Fault } from '@waltz/errors'
 import { parseTimestamp } from '@waltz/repository'
 import type { CatalogueEntry } from '../catalogue/catalogue-entry.ts'
 import { sentinelMomentOf } from '../catalogue/read-catalogue.ts'
-import { interleaved, isFull, olderThan, usableNames, type Choice, type ChoiceContext } from './choose.ts'
+import { interleaved, isFull, isUsable, olderThan, usableNames, type Choice, type ChoiceContext } from './choose.ts'
 import type { RemovalWish } from './removal-request.ts'
 
 /** `retain` (CMD 5.4). @throws Fault `conflict` `REMOVAL_TARGET_INCREMENTAL`; those of `markOf`. */
@@ -24,7 +24,7 @@ export function chooseRetain(context: ChoiceContext, wish: Extract<RemovalWish, 
 export function chooseBefore(context: ChoiceContext, wish: Extract<RemovalWish, { mode: 'before' }>): Choice {
   const newest = usableNames(context)
   const moment = momentOf(wish.what, context.now)
-  const mark = moment === undefined ? namedMark(newest, wish.what) : newest.findLast((entry) => isAtOrAfter(context, entry, moment))
+  const mark = moment === undefined ? namedMark(newest, wish.what) : newest.findLast(createAtOrAfter(context, moment))
   if (mark === undefined) return nothing(`no backup was stored at or after ${wish.what}: there is nothing to delete before`)
   const target = wish.findFull === true ? newest.slice(newest.indexOf(mark)).find(isFull) : mark
   if (target === undefined) return nothing(`there is no full backup at or before ${mark.name}`)
@@ -48,7 +48,10 @@ function afterMark(
 ): CatalogueEntry | undefined {
   const moment = momentOf(after, undefined)
   const oldest = newest.toReversed()
-  if (moment !== undefined) return oldest.find((entry) => isAtOrAfter(context, entry, moment) && (!fulls || isFull(entry)))
+  if (moment !== undefined) {
+    const isAtOrAfter = createAtOrAfter(context, moment)
+    return oldest.find((entry) => isAtOrAfter(entry) && (!fulls || isFull(entry)))
+  }
   return oldest.slice(oldest.indexOf(namedMark(newest, after))).find((entry) => !fulls || isFull(entry))
 }
 
@@ -71,7 +74,8 @@ function nothing(why: string): Choice {
 function namedMark(newest: readonly CatalogueEntry[], text: string): CatalogueEntry {
   const exact = newest.find(({ name }) => name === text)
   if (exact !== undefined) return exact
-  const matching = newest.filter(({ name }) => name.startsWith(text))
+  // The empty text, such as that of a variable that is not set, is the beginning of every name.
+  const matching = newest.filter(({ name }) => text !== '' && name.startsWith(text))
   const [first] = matching
   if (first === undefined) {
     throw new Fault('not-found', 'BACKUP_NOT_FOUND', `there is no backup named ${JSON.stringify(text)} to go by`, {
@@ -106,10 +110,14 @@ function momentOf(text: string, latest: Date | undefined): bigint | undefined {
   return time.ns
 }
 
-/** By the time that `backup-list` shows, which is the sentinel's; or by the real start. */
-function isAtOrAfter({ byStartTime }: ChoiceContext, entry: CatalogueEntry, moment: bigint): boolean {
-  const own = byStartTime ? entry.startedAtNs : sentinelMomentOf(entry)
-  return own !== undefined && own >= moment
+/** By the time that `backup-list` shows, which is the sentinel's, of any copy; or by the real start. */
+function createAtOrAfter(context: ChoiceContext, moment: bigint): (entry: CatalogueEntry) => boolean {
+  const names = new Set<string>()
+  for (const entry of context.entries) {
+    const own = context.byStartTime ? entry.startedAtNs : sentinelMomentOf(entry)
+    if (own !== undefined && own >= moment && isUsable(entry, context)) names.add(entry.name)
+  }
+  return ({ name }) => names.has(name)
 }
 
 function incrementalFault({ name }: CatalogueEntry, { findFull }: { readonly findFull: boolean }): Fault {

@@ -80,7 +80,9 @@ export function olderThan(
     if (entry.status === 'unfinished' && entry.walFileName < target.walFileName)
       remove.set(idOf(entry), `what is left of an attempt before ${target.name}`)
     if (entry.status !== 'complete' || !older.has(entry.name)) continue
-    const why = reasonToLeave(entry, others, byAge)
+    const why = isAheadOf(entry, target)
+      ? `it began before ${target.name} by the clock, and after it in the log: a clock was wrong`
+      : reasonToLeave(entry, others, byAge)
     if (why === undefined) remove.set(idOf(entry), `older than ${target.name}`)
     else notes.push(`${idOf(entry)} is left alone: ${why}`)
   }
@@ -106,6 +108,12 @@ function reasonToLeave(entry: CatalogueEntry, others: ReadonlySet<bigint>, byAge
   // WAL-E and old releases wrote none. Nothing that is not known of it may make it old.
   if (byAge && entry.startedAt === undefined) return 'nothing says when it began, so it is not removed by its age; name a backup instead'
   return undefined
+}
+
+/** Whether the log says that a backup is newer, whatever its start says: on one timeline of one cluster nothing else is possible. */
+function isAheadOf({ systemIdentifier, timeline, startLsn }: CatalogueEntry, target: CatalogueEntry): boolean {
+  if (systemIdentifier === undefined || systemIdentifier !== target.systemIdentifier || timeline !== target.timeline) return false
+  return startLsn !== undefined && target.startLsn !== undefined && startLsn > target.startLsn
 }
 
 /** Systems that were backed up at the same time as the target's: their backups lie here beside those, not before them. */

@@ -1,15 +1,15 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { TimelineId } from '@waltz/pg-structures'
 import { parseBackupName } from '@waltz/repository'
-import { classifyKey, formatPosition, isRemovalIntentKey, removalLeaseKey, type KeyClass } from '@waltz/repository/removal'
+import { classifyKey, formatPosition, isRemovalIntentKey, positionOf, removalLeaseKey } from '@waltz/repository/removal'
 import type { CatalogueEntry } from '../catalogue/catalogue-entry.ts'
+import { addToSums, createCollection, type Collection, type FiledPhase, type GoingPart, type Sums } from './collection.ts'
 import type { Decided } from './decide.ts'
-import type { ObjectSpool, SpooledObject, SpoolFolder } from './object-spool.ts'
-import type { ObjectSum, PlannedObject, RemovalPhase, RemovalPlan, WalSum } from './removal-plan.ts'
-import { isOldCatchup } from './removal-scope.ts'
+import type { SpooledObject, SpoolFolder } from './object-spool.ts'
+import type { ObjectSum, PlannedObject, RemovalPlan, WalSum } from './removal-plan.ts'
+import { isOldCatchup, type WalRule } from './removal-scope.ts'
 import type { RepositorySurvey } from './survey-repository.ts'
 import type { StorageSurvey } from './survey-storage.ts'
-import type { WalClass } from './wal-sum.ts'
 
 /** The objects that go, in files, with sums and a hash over them. */
 export interface CollectedObjects {
@@ -21,41 +21,27 @@ export interface CollectedObjects {
   readonly objects: RemovalPlan['objects']
 }
 
-interface Collector {
-  /** Notes an object that goes. */
-  readonly add: (phase: RemovalPhase, storage: string, object: SpooledObject) => void | Promise<void>
-}
-
-/** How long an unfinished backup for standbys counts as being written after its newest object. */
-const WRITTEN_WITHIN_MS = 86_400_000
-
-/** Goes through what was listed and picks what goes. Memory: sums for each timeline, and the sentinels that go. */
+/** Goes through what was listed and picks what goes. Memory: sums for each timeline, the sentinels that go, and where the others are. */
 export async function collectObjects(survey: RepositorySurvey, decided: Decided, spools: SpoolFolder): Promise<CollectedObjects> {
   const hash = createHash('sha256')
   const sums = emptySums()
-  const files = new Map<RemovalPhase, { readonly storage: string; readonly spool: ObjectSpool }[]>()
   const sentinels = sentinelsThatGo(decided)
-  const take = (phase: RemovalPhase, storage: string, { key, size, mark }: SpooledObject): void => {
-    sums[phase] = { objects: sums[phase].objects + 1, bytes: sums[phase].bytes + size }
-    hash.update(`${phase}\t${storage}\t${JSON.stringify(key)}\t${size}\t${mark}\n`)
+  for (const { storage, object } of sentinels) {
+    const { key, size, mark } = object
+    addToSums(sums, 'sentinels', { objects: 1, bytes: size })
+    hash.update(`sentinels\t${storage}\t${JSON.stringify(key)}\t${size}\t${mark}\n`)
   }
-  for (const { storage, object } of sentinels) take('sentinels', storage, object)
   const wal: WalSum[] = []
   const catchups: RemovalPlan['catchups'][number][] = []
+  const collections: Collection[] = []
   for (const [index, one] of survey.storages.entries()) {
-    const { name } = one.storage
-    for (const phase of FILED)
-      files.set(phase, [...(files.get(phase) ?? []), { storage: name, spool: spools.create(`${index}.${phase}.goes`) }])
-    const collector: Collector = {
-      add(phase, storage, object) {
-        take(phase, storage, object)
-        return files.get(phase)?.at(-1)?.spool.add(object)
-      },
-    }
-    await collectBackups(one, decided, collector)
-    catchups.push(...(await collectCatchups(one, decided, collector)))
-    wal.push(...(await collectWal(one, decided, collector)))
-    if (decided.choice.wholeRepository === true && decided.nothingStays) await collectOwn(one, collector)
+    const collection = createCollection(one.storage.name, sums, (phase) => spools.create(`${index}.${phase}.goes`))
+    collections.push(collection)
+    collectBackups(one, decided, collection)
+    catchups.push(...(await collectCatchups(one, { ...decided, writtenWithinMs: survey.writtenWithinMs }, collection)))
+    wal.push(...(await collectWal(one, decided, collection)))
+    if (decided.choice.wholeRepository === true && decided.nothingStays) await collectOwn(one, collection)
+    for (const phase of FILED) await collection.hashInto(hash, phase)
   }
   return {
     sums,
@@ -64,14 +50,14 @@ export async function collectObjects(survey: RepositorySurvey, decided: Decided,
     hash,
     async *objects(phase) {
       if (phase === 'sentinels') yield* sentinels.map(({ storage, object }): PlannedObject => ({ ...object, storage, phase }))
-      for (const { storage, spool } of files.get(phase) ?? []) for await (const object of spool.read()) yield { ...object, storage, phase }
+      else for (const collection of collections) yield* collection.objects(phase)
     },
   }
 }
 
-const FILED: readonly RemovalPhase[] = ['backups', 'catchups', 'wal', 'waltz']
+const FILED: readonly FiledPhase[] = ['backups', 'catchups', 'wal', 'waltz']
 
-function emptySums(): Record<RemovalPhase, ObjectSum> {
+function emptySums(): Sums {
   const none: ObjectSum = { objects: 0, bytes: 0 }
   return { sentinels: none, backups: none, catchups: none, wal: none, waltz: none }
 }
@@ -105,24 +91,22 @@ function deepestFirst(entries: readonly CatalogueEntry[]): readonly CatalogueEnt
   return entries.toSorted((left, right) => (depths.get(right) ?? 0) - (depths.get(left) ?? 0))
 }
 
-async function collectBackups({ storage, spools }: StorageSurvey, { plan, byId }: Decided, { add }: Collector): Promise<void> {
+function collectBackups({ storage, spools, folders }: StorageSurvey, { plan, byId }: Decided, { addPart }: Collection): void {
   const names = new Set(
     plan.remove.flatMap(({ backup }) => byId.get(backup.id) ?? []).flatMap((entry) => (entry.storage === storage.name ? [entry.name] : [])),
   )
-  for await (const object of spools.backups.read()) {
-    const known = classifyKey(object.key)
-    if (known.kind === 'backup-object' && names.has(known.backup)) await add('backups', storage.name, object)
-  }
+  for (const { backup, from, to, objects, bytes } of folders)
+    if (names.has(backup)) addPart('backups', { spool: spools.backups, from, to }, { objects, bytes })
 }
 
 async function collectCatchups(
   { storage, spools, catchups, intents }: StorageSurvey,
-  { choice, plan }: Decided,
-  { add }: Collector,
+  { choice, plan, writtenWithinMs }: Decided & Pick<RepositorySurvey, 'writtenWithinMs'>,
+  { add, settle }: Collection,
 ): Promise<RemovalPlan['catchups']> {
   const condemned = new Set(intents.flatMap(({ intent }) => intent.catchups))
   const rows = catchups.map(({ name, walFileName, finished, bytes, newestAt }) => {
-    const isYoung = !finished && plan.now.getTime() - newestAt.getTime() < WRITTEN_WITHIN_MS
+    const isYoung = !finished && plan.now.getTime() - newestAt.getTime() < writtenWithinMs
     const isOld = condemned.has(name) || isOldCatchup({ walFileName }, choice.catchupsBefore)
     const keep = !isOld || (isYoung && !condemned.has(name))
     const why = choice.catchupsBefore === 'all' ? 'everything goes' : 'it began before the WAL that stays: nothing can bring it up to date'
@@ -131,15 +115,14 @@ async function collectCatchups(
   })
   const names = new Set(rows.filter(({ keep }) => !keep).map(({ name }) => name))
   const going = async (isSentinel: boolean): Promise<void> => {
-    for await (const object of spools.catchups.read()) {
-      const known = classifyKey(object.key)
-      if (isSentinel !== (known.kind === 'sentinel')) continue
-      if (
-        (known.kind === 'sentinel' || known.kind === 'backup-object') &&
-        parseBackupName(known.backup) !== undefined &&
-        names.has(known.backup)
-      )
-        await add('catchups', storage.name, object)
+    for await (const objects of spools.catchups.read()) {
+      for (const object of objects) {
+        const known = classifyKey(object.key)
+        if (isSentinel !== (known.kind === 'sentinel')) continue
+        if (known.kind !== 'sentinel' && known.kind !== 'backup-object') continue
+        if (parseBackupName(known.backup) !== undefined && names.has(known.backup)) add('catchups', object)
+      }
+      await settle('catchups')
     }
   }
   if (names.size > 0) {
@@ -149,17 +132,24 @@ async function collectCatchups(
   return rows
 }
 
-async function collectWal({ storage, spools }: StorageSurvey, decided: Decided, { add }: Collector): Promise<readonly WalSum[]> {
+async function collectWal(
+  { storage, spools, sections }: StorageSurvey,
+  decided: Decided,
+  collection: Collection,
+): Promise<readonly WalSum[]> {
   const timelines = new Map<TimelineId, MutableWalSum>()
   const all = decided.choice.wholeRepository === true && decided.nothingStays
-  for await (const object of spools.wal.read()) {
-    const known = classifyKey(object.key)
-    if (known.kind !== 'wal' && known.kind !== 'timeline-history') continue
-    const goes = all || (known.kind === 'wal' && decided.walGoes(known, object.modifiedMs))
-    note(timelines, known, object, goes)
-    if (!goes) continue
-    const waiting = add('wal', storage.name, object)
-    if (waiting !== undefined) await waiting
+  for (const section of sections) {
+    const { timeline, isHistory, from, to, first, last } = section
+    const sum = sumOf(timelines, timeline)
+    const goes = all ? 'all' : isHistory ? 'none' : decided.walRule.ofSection(section)
+    if (goes === 'none') note(sum.kept, section)
+    else if (goes === 'some') await collectSome({ spool: spools.wal, from, to }, { rule: decided.walRule, sum, collection })
+    else {
+      note(sum.removed, section)
+      if (!isHistory) noteLimits(sum, first, last)
+      collection.addPart('wal', { spool: spools.wal, from, to }, section)
+    }
   }
   return [...timelines.values()]
     .toSorted((left, right) => left.timeline - right.timeline)
@@ -181,27 +171,48 @@ interface MutableWalSum {
   to: bigint | undefined
 }
 
-function note(
-  timelines: Map<TimelineId, MutableWalSum>,
-  known: WalClass | Extract<KeyClass, { kind: 'timeline-history' }>,
-  { size }: SpooledObject,
-  goes: boolean,
-): void {
-  let sum = timelines.get(known.timeline)
-  if (sum === undefined) {
-    sum = { timeline: known.timeline, kept: { objects: 0, bytes: 0 }, removed: { objects: 0, bytes: 0 }, from: undefined, to: undefined }
-    timelines.set(known.timeline, sum)
+/** Looks at each object of a section that goes in part. */
+async function collectSome(
+  { spool, from, to }: GoingPart,
+  { rule, sum, collection }: { readonly rule: WalRule; readonly sum: MutableWalSum; readonly collection: Collection },
+): Promise<void> {
+  for await (const objects of spool.read({ from, to })) {
+    for (const object of objects) {
+      const known = classifyKey(object.key)
+      const one = { objects: 1, bytes: object.size }
+      if (known.kind === 'wal' && rule.goes(known, object.modifiedMs)) {
+        note(sum.removed, one)
+        noteLimits(sum, positionOf(known), positionOf(known))
+        collection.add('wal', object)
+      } else note(sum.kept, one)
+    }
+    await collection.settle('wal')
   }
-  const part = goes ? sum.removed : sum.kept
-  part.objects += 1
-  part.bytes += size
-  if (!goes || known.kind !== 'wal') return
-  if (sum.from === undefined || known.first < sum.from) sum.from = known.first
-  if (sum.to === undefined || known.first > sum.to) sum.to = known.first
+}
+
+function sumOf(timelines: Map<TimelineId, MutableWalSum>, timeline: TimelineId): MutableWalSum {
+  let sum = timelines.get(timeline)
+  if (sum === undefined) {
+    sum = { timeline, kept: { objects: 0, bytes: 0 }, removed: { objects: 0, bytes: 0 }, from: undefined, to: undefined }
+    timelines.set(timeline, sum)
+  }
+  return sum
+}
+
+function note(sum: { objects: number; bytes: number }, { objects, bytes }: ObjectSum): void {
+  sum.objects += objects
+  sum.bytes += bytes
+}
+
+function noteLimits(sum: MutableWalSum, first: bigint, last: bigint): void {
+  if (sum.from === undefined || first < sum.from) sum.from = first
+  if (sum.to === undefined || last > sum.to) sum.to = last
 }
 
 /** What Waltz keeps about the repository. The notes and the lease of deletions are taken away by the deletion itself. */
-async function collectOwn({ storage, spools }: StorageSurvey, { add }: Collector): Promise<void> {
-  for await (const object of spools.waltz.read())
-    if (object.key !== removalLeaseKey && !isRemovalIntentKey(object.key)) await add('waltz', storage.name, object)
+async function collectOwn({ spools }: StorageSurvey, { add, settle }: Collection): Promise<void> {
+  for await (const objects of spools.waltz.read()) {
+    for (const object of objects) if (object.key !== removalLeaseKey && !isRemovalIntentKey(object.key)) add('waltz', object)
+    await settle('waltz')
+  }
 }

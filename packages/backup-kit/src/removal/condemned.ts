@@ -22,7 +22,9 @@ export function condemnedNames({ storages }: RepositorySurvey): Condemned {
 /** Whether a folder is what such a deletion left: the same name may have been taken by another backup since. */
 export function isCondemned(entry: CatalogueEntry, condemned: Condemned): boolean {
   const until = condemned.get(idOf(entry))
-  if (until === undefined || entry.sentinel !== undefined || entry.leaseObject !== undefined) return false
+  if (until === undefined || entry.sentinel !== undefined) return false
+  // A lease that nobody renews lay there with the finished backup.
+  if (entry.leaseObject !== undefined && entry.status === 'being-written') return false
   return (entry.folder?.newestAt?.getTime() ?? 0) <= until
 }
 

@@ -1,11 +1,18 @@
-import { newestFirst, planRetention, type RetainableBackup, type RetentionPlan } from '@waltz/retention-policy'
+import {
+  newestFirst,
+  planRetention,
+  type RetainableBackup,
+  type RetentionDecision,
+  type RetentionPlan,
+  type RetentionPolicy,
+} from '@waltz/retention-policy'
 import type { CatalogueEntry } from '../catalogue/catalogue-entry.ts'
-import { choiceContext, type Choice, type ChoiceContext } from './choose.ts'
+import { choiceContext, pinnedEntries, type Choice, type ChoiceContext } from './choose.ts'
 import { chooseBefore, chooseRetain } from './choose-mark.ts'
 import { chooseEverything, chooseGarbage, chooseTarget } from './choose-objects.ts'
 import { condemnedNames, isCondemned, scopesOfIntents } from './condemned.ts'
 import type { PlanRemovalOptions, RemovalWish } from './removal-request.ts'
-import { areasOf, createWalRule, type WalScope } from './removal-scope.ts'
+import { areasOf, createWalRule, walMayBeNeededElsewhere, keepAllWal, type WalRule, type WalScope } from './removal-scope.ts'
 import { branchesOf, hasSegment, idOf, retainable } from './retainable-backups.ts'
 import type { RepositorySurvey } from './survey-repository.ts'
 
@@ -16,32 +23,39 @@ export interface Decided {
   readonly arrivedLater: ReadonlySet<CatalogueEntry>
   readonly byId: ReadonlyMap<string, CatalogueEntry>
   readonly scopes: readonly WalScope[]
-  readonly walGoes: ReturnType<typeof createWalRule>
+  /** No WAL goes, for the sake of storages that are left out. */
+  readonly keepsWal: boolean
+  readonly walRule: WalRule
   /** Nothing that belongs to a backup stays, in any storage. */
   readonly nothingStays: boolean
 }
 
 /** Chooses what a wish means, and lets the planner decide what of it may go. @throws Fault of the wish, see `BackupKit.planRemoval`. */
-export function decide(survey: RepositorySurvey, options: PlanRemovalOptions, now: Date): Decided {
-  const until = options.planId === undefined ? undefined : now
+export function decide(
+  survey: RepositorySurvey,
+  options: PlanRemovalOptions,
+  { now, until }: { readonly now: Date; readonly until: Date | undefined },
+): Decided {
   const { wish } = options
   const condemned = condemnedNames(survey)
   const { entries, retainables, arrivedLater, byId } = present(survey, {
     until,
     abandoned: (entry) => isCondemned(entry, condemned) || isForced(entry, wish),
   })
-  const choice = chosen(wish, choiceContext(entries, { now, arrivedLater, byStartTime: options.byStartTime === true }))
+  const context = choiceContext(entries, { now, arrivedLater, byStartTime: options.byStartTime === true })
+  const keepsWal = walMayBeNeededElsewhere(survey.leftOut, wish)
+  const wanted = chosen(wish, context)
+  const choice: Choice = keepsWal ? { ...wanted, walBefore: undefined, wholeRepository: false } : wanted
   const remove = new Map(choice.remove)
   for (const entry of entries)
     if (isCondemned(entry, condemned)) remove.set(idOf(entry), 'a deletion that did not end removed its sentinel')
-  const scopes: readonly WalScope[] = [
-    ...(choice.walBefore === undefined ? [] : [{ before: choice.walBefore, untilMs: until?.getTime() }]),
-    ...scopesOfIntents(survey),
-  ]
-  const plan = planBackups(survey, retainables, { wish, scopes, choice: { ...choice, remove }, now })
+  const scopes: readonly WalScope[] = keepsWal
+    ? []
+    : [...(choice.walBefore === undefined ? [] : [{ before: choice.walBefore, untilMs: until?.getTime() }]), ...scopesOfIntents(survey)]
+  const plan = planBackups(survey, retainables, { wish, scopes, choice: { ...choice, remove }, context })
   const held = plan.findings.some(({ kind }) => kind === 'log-held')
-  const walGoes = held ? () => false : createWalRule(scopes, plan.log, survey.sizes.common)
-  return { choice, plan, arrivedLater, byId, scopes, walGoes, nothingStays: plan.keep.length === 0 }
+  const walRule = held ? keepAllWal : createWalRule(scopes, plan.log, survey.sizes.common)
+  return { choice, plan, arrivedLater, byId, scopes, keepsWal, walRule, nothingStays: plan.keep.length === 0 }
 }
 
 interface Present {
@@ -92,20 +106,48 @@ interface Question {
   readonly wish: RemovalWish
   readonly scopes: readonly WalScope[]
   readonly choice: Choice
-  readonly now: Date
+  readonly context: ChoiceContext
 }
 
 function planBackups(
   survey: RepositorySurvey,
   retainables: readonly RetainableBackup[],
-  { wish, scopes, choice, now }: Question,
+  { wish, scopes, choice, context }: Question,
 ): RetentionPlan {
+  const { now } = context
   const branches = branchesOf(survey.timelines, survey.histories, survey.sizes.common)
-  if (wish.mode === 'policies') return planRetention(retainables, wish.policies, { now, log: { branches }, series: wish.series })
+  if (wish.mode === 'policies') {
+    // Policies judge backups; what an interrupted deletion left is none, and goes whatever they say.
+    const judged = retainables.filter(({ id }) => !choice.remove.has(id))
+    const log = choice.walBefore === undefined ? { branches, removable: [] } : { branches }
+    const policies = wish.policies.length === 0 ? [] : [...wish.policies, keepPinned(context)]
+    return withLeftovers(planRetention(judged, policies, { now, log, series: wish.series }), retainables, choice.remove)
+  }
   const removable = areasOf(
     scopes,
     survey.timelines.map(({ timeline }) => timeline),
   )
   const { remove, evenPermanent, evenNewest } = choice
   return planRetention(retainables, { remove, evenPermanent, evenNewest }, { now, log: { branches, removable } })
+}
+
+/** A running increment does not say what it is made from; its name does, as far as the segment. */
+function keepPinned(context: ChoiceContext): RetentionPolicy {
+  const reasons = new Map(pinnedEntries(context).map(({ entry, by }) => [idOf(entry), `${idOf(by)} may depend on it`]))
+  return { description: 'what unfinished backups may depend on', log: 'consistent', reasonsToKeep: () => reasons }
+}
+
+function withLeftovers(plan: RetentionPlan, backups: readonly RetainableBackup[], left: Choice['remove']): RetentionPlan {
+  const gone = backups.flatMap((backup): readonly RetentionDecision[] => {
+    const text = left.get(backup.id)
+    if (text === undefined) return []
+    return [{ backup, keep: false, reasons: [{ kind: 'chosen', text, log: 'none' }], log: 'none', chosen: true, restorable: false }]
+  })
+  const bytes = gone.reduce((sum, { backup }) => sum + (backup.bytes ?? 0), plan.bytesFreed.backups)
+  return {
+    ...plan,
+    decisions: [...plan.decisions, ...gone],
+    remove: [...plan.remove, ...gone],
+    bytesFreed: { ...plan.bytesFreed, backups: bytes },
+  }
 }

@@ -1,7 +1,5 @@
-import { readAll } from '@waltz/bytes'
-import { isFault } from '@waltz/errors'
-import { parseTimelineHistory, timelineHistoryName, type TimelineHistory, type TimelineId } from '@waltz/pg-structures'
 import type { Settings } from '@waltz/settings'
+import { createHistoryReader } from '../catalogue/read-history.ts'
 import { failoverSettings } from '../failover/failover-settings.ts'
 import type { KitStorages } from '../kit-storage.ts'
 import { sleep } from '../push.ts'
@@ -10,8 +8,6 @@ import { applyRemovalWithParts, type ApplyRemovalOptions, type RemovalResult } f
 import { planRemovalWithParts, type RemovalParts } from './plan-removal.ts'
 import type { RemovalPlan } from './removal-plan.ts'
 import type { PlanRemovalOptions } from './removal-request.ts'
-
-const MAX_HISTORY_BYTES = 1_048_576
 
 /** What a kit is made of. */
 export interface KitParts {
@@ -40,19 +36,10 @@ async function openParts({ settings, surroundings, storages }: KitParts): Promis
   return {
     surroundings,
     storages: all.filter(({ name }) => !ignored.includes(name)),
+    leftOut: all.map(({ name }) => name).filter((name) => ignored.includes(name)),
     sleep,
+    writtenWithinMs: settings.unfinishedBackupAge,
     spoolFolder: settings.spoolDir ?? surroundings.temporaryFolder,
-    readHistory: (timeline) => readHistory(storages, timeline),
-  }
-}
-
-async function readHistory(storages: KitStorages, timeline: TimelineId): Promise<TimelineHistory | undefined> {
-  const archive = await storages.openWal({})
-  try {
-    await using opened = await archive.fetch(timelineHistoryName(timeline))
-    return parseTimelineHistory(new TextDecoder().decode(await readAll(opened.source, MAX_HISTORY_BYTES)), timeline)
-  } catch (error) {
-    if (isFault(error, 'not-found')) return undefined
-    throw error
+    readHistory: createHistoryReader(storages),
   }
 }

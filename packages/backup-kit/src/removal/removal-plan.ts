@@ -34,6 +34,11 @@ export interface WalSum {
   readonly removedTo: string | undefined
 }
 
+/** The same with the reason for what stays of it. */
+export interface WalDecision extends WalSum {
+  readonly reason: string
+}
+
 /** In which order things go: what is removed early must not be needed by what is still there. */
 export type RemovalPhase = 'sentinels' | 'backups' | 'catchups' | 'wal' | 'waltz'
 
@@ -59,11 +64,13 @@ export interface RemovalPlan extends AsyncDisposable {
   readonly command: string
   readonly now: Date
   readonly storages: readonly string[]
+  /** Storages that were not looked at. */
+  readonly leftOut: readonly string[]
   /** The size of WAL segments in bytes, as backups and their names tell; undefined where they do not. */
   readonly segmentBytes: number | undefined
   /** By real start, newest first. */
   readonly decisions: readonly RemovalDecision[]
-  readonly wal: readonly WalSum[]
+  readonly wal: readonly WalDecision[]
   readonly catchups: readonly {
     readonly storage: string
     readonly name: string
@@ -78,6 +85,8 @@ export interface RemovalPlan extends AsyncDisposable {
   readonly notes: readonly RemovalNote[]
   /** Deletions that did not end: what they began goes with this one. */
   readonly interrupted: readonly (StoredIntent & { readonly storage: string })[]
+  /** Notes of deletions that did end, but were locked: taken away as soon as they can be. */
+  readonly endedNotes: readonly (StoredIntent & { readonly storage: string })[]
   /** Why nothing is to be done; undefined when something is. */
   readonly nothing: string | undefined
   /** See `RemovalIntent`: the newest modification time in each storage, and how far WAL goes. */

@@ -1,4 +1,5 @@
 import { segmentNumberBefore, segmentNumberOf, type SystemIdentifier, type TimelineHistory, type TimelineId } from '@waltz/pg-structures'
+import { parseBackupName } from '@waltz/repository'
 import { endOfSegments, positionOfName, positionOfNumber, segmentBytesOf } from '@waltz/repository/removal'
 import type { LogBranch, LogSpan, RetainableBackup } from '@waltz/retention-policy'
 import type { CatalogueEntry } from '../catalogue/catalogue-entry.ts'
@@ -71,6 +72,7 @@ export function retainable(entry: CatalogueEntry, sizes: SegmentSizes): Retainab
   const { startedAt, finishedAt, systemIdentifier, sentinel, folder } = entry
   return {
     id: idOf(entry),
+    name: entry.name,
     state: stateOf(entry),
     permanent: mayBePermanent(entry),
     bytes: (sentinel?.size ?? 0) + (folder?.bytes ?? 0),
@@ -87,8 +89,9 @@ function parentOf({ storage, increment }: CatalogueEntry): string | undefined {
   return increment === undefined ? undefined : idOf({ storage, name: increment.parent })
 }
 
-function stateOf({ status, findings }: CatalogueEntry): NonNullable<RetainableBackup['state']> {
-  if (status === 'sentinel-unreadable') return 'unreadable'
+function stateOf({ name, status, findings }: CatalogueEntry): NonNullable<RetainableBackup['state']> {
+  // Whatever has another name is not PostgreSQL's, and its folder would not be found.
+  if (status === 'sentinel-unreadable' || parseBackupName(name) === undefined) return 'unreadable'
   if (status === 'being-written' || status === 'unfinished') return status
   return findings.some(({ kind }) => kind === 'folder-missing') ? 'unfinished' : 'complete'
 }

@@ -3,9 +3,12 @@ import { isFault } from '@waltz/errors'
 import type { TimelineId } from '@waltz/pg-structures'
 import { parseBackupName, walFileNameOf, walFolder, waltzFolder } from '@waltz/repository'
 import { catchupFolder, classifyKey, decodeRemovalIntent, isRemovalIntentKey, type RemovalIntent } from '@waltz/repository/removal'
-import type { CallOptions, ObjectInfo } from '@waltz/storage'
+import { pagesOf, type CallOptions, type ObjectInfo } from '@waltz/storage'
+import { isEnded } from './removal-notes.ts'
 import type { RemovalStorage } from './removal-storage.ts'
+import { createFolderParts, type FolderPart, type FolderParts } from './folder-parts.ts'
 import { spooled, type ObjectSpool, type SpoolFolder } from './object-spool.ts'
+import { createWalSections, type WalSection, type WalSections } from './wal-sections.ts'
 import type { WalSummer } from './wal-sum.ts'
 
 /** A backup for standbys. */
@@ -21,10 +24,15 @@ export interface CatchupBackup {
 /** What lies in one storage beside the catalogue. */
 export interface StorageSurvey {
   readonly storage: RemovalStorage
-  /** Objects below `basebackups_005/`, `catchup_005/`, `wal_005/` and `waltz/`, each in order of key. */
+  /** Objects in folders of backups, below `catchup_005/` and `waltz/`, and WAL with histories, each in order of key. */
   readonly spools: Readonly<Record<'backups' | 'catchups' | 'wal' | 'waltz', ObjectSpool>>
+  /** Where in their spools objects of each backup are, and WAL of each timeline. */
+  readonly folders: readonly FolderPart[]
+  readonly sections: readonly WalSection[]
   readonly catchups: readonly CatchupBackup[]
   readonly intents: readonly StoredIntent[]
+  /** Notes of deletions that did end, and could not be removed: a lock kept them. */
+  readonly endedNotes: readonly StoredIntent[]
   /** The newest modification time of all, by the store's clock. */
   readonly newestMs: number
   /** What is left alone because it belongs to no repository: how many, and the first. */
@@ -43,16 +51,25 @@ export interface StorageParts {
   /** Objects that were stored later do not count; undefined for all. */
   readonly until: Date | undefined
   readonly summer: WalSummer
+  /** Of WAL; undefined where it is not known. */
+  readonly segmentBytes: number | undefined
   /** Gets the timelines of which there is a history. */
   readonly timelinesWithHistory: Set<TimelineId>
   /** Gets what a person should know. */
   readonly notes: string[]
 }
 
+/** Objects that were listed together, and what they belong to. */
+export interface ListedPage {
+  readonly kind: Exclude<keyof StorageSurvey['spools'], 'backups'>
+  readonly objects: readonly ObjectInfo[]
+}
+
 /** A storage while it is looked at. */
 export interface Beginning {
   readonly storage: RemovalStorage
   readonly spools: StorageSurvey['spools']
+  readonly folders: FolderParts
   newestMs: number
   objects: number
   foreign: { objects: number; bytes: number; example: string | undefined }
@@ -61,83 +78,86 @@ export interface Beginning {
 /** Makes the files for what is listed. */
 export function beginStorage(spools: SpoolFolder, storage: RemovalStorage): Beginning {
   const create = (kind: string): ObjectSpool => spools.create(`${encodeURIComponent(storage.name)}.${kind}`)
+  const backups = create('backups')
   return {
     storage,
-    spools: {
-      backups: create('backups'),
-      catchups: create('catchups'),
-      wal: create('wal'),
-      waltz: create('waltz'),
-    },
+    spools: { backups, catchups: create('catchups'), wal: create('wal'), waltz: create('waltz') },
+    folders: createFolderParts(backups),
     newestMs: 0,
     objects: 0,
     foreign: { objects: 0, bytes: 0, example: undefined },
   }
 }
 
-/** Notes an object. Returns nothing for one that was stored after the time that counts. */
-export function addTo(
-  beginning: Beginning,
-  kind: keyof StorageSurvey['spools'],
-  object: ObjectInfo,
-  until: Date | undefined,
-): void | Promise<void> {
-  if (isLater(object, until)) return undefined
-  beginning.newestMs = Math.max(beginning.newestMs, object.modifiedAt.getTime())
-  beginning.objects += 1
-  return beginning.spools[kind].add(spooled(object))
+/** Notes what was listed of the backups. */
+export function addBackupObjects(beginning: Beginning, objects: readonly ObjectInfo[], until: Date | undefined): void | Promise<void> {
+  for (const object of objects) {
+    if (!counts(beginning, object, until)) continue
+    const known = classifyKey(object.key)
+    if (known.kind === 'backup-object') beginning.folders.add(known.backup, spooled(object))
+  }
+  return beginning.spools.backups.settle()
 }
 
-function isLater({ modifiedAt }: ObjectInfo, until: Date | undefined): boolean {
-  return until !== undefined && modifiedAt > until
+/** Whether an object was stored before the time that counts; if so, it is one more. */
+function counts(beginning: Beginning, { modifiedAt }: ObjectInfo, until: Date | undefined): boolean {
+  if (until !== undefined && modifiedAt > until) return false
+  const modifiedMs = modifiedAt.getTime()
+  if (modifiedMs > beginning.newestMs) beginning.newestMs = modifiedMs
+  beginning.objects += 1
+  return true
 }
 
 /** Lists what lies beside the backups proper. */
-export async function finishStorage(beginning: Beginning, parts: StorageParts): Promise<StorageSurvey> {
-  const { storage, spools, foreign } = beginning
-  const catchups = await surveyCatchups(beginning, parts)
-  const intents = await surveyOwn(beginning, parts)
-  await surveyWal(beginning, parts)
-  return { storage, spools, catchups, intents, newestMs: beginning.newestMs, foreign }
+export async function* listRest({ store }: RemovalStorage, call: CallOptions): AsyncGenerator<ListedPage> {
+  for await (const objects of pagesOf(store.list(catchupFolder, call))) yield { kind: 'catchups', objects }
+  for await (const objects of pagesOf(store.list(waltzFolder, call))) yield { kind: 'waltz', objects }
+  for await (const objects of pagesOf(store.list(walFolder, call))) yield { kind: 'wal', objects }
 }
 
-/** The objects of a folder that count, each noted in its spool. */
-async function* counted(
-  beginning: Beginning,
-  kind: keyof StorageSurvey['spools'],
-  { folder, call, until }: Pick<StorageParts, 'call' | 'until'> & { readonly folder: string },
-): AsyncGenerator<ObjectInfo, void, undefined> {
-  for await (const object of beginning.storage.store.list(folder, call)) {
-    if (isLater(object, until)) continue
-    const waiting = addTo(beginning, kind, object, until)
-    if (waiting !== undefined) await waiting
-    yield object
+/** Goes through what `listRest` lists. */
+export async function finishStorage(beginning: Beginning, rest: AsyncIterable<ListedPage>, parts: StorageParts): Promise<StorageSurvey> {
+  const { storage, spools, foreign, folders } = beginning
+  const found: Found = { catchups: new Map(), notes: [], sections: createWalSections(spools.wal, parts.segmentBytes) }
+  for await (const { kind, objects } of rest) {
+    for (const object of objects) {
+      if (!counts(beginning, object, parts.until)) continue
+      if (kind === 'wal') addWal(beginning, found, { object, parts })
+      else if (kind === 'waltz') await addOwn(beginning, found, { object, parts })
+      else addCatchup(beginning, found, object)
+    }
+    await spools[kind].settle()
   }
+  const intents = found.notes.filter(({ intent }) => !isEnded(intent))
+  const endedNotes = found.notes.filter(({ intent }) => isEnded(intent))
+  const { newestMs } = beginning
+  const places = { folders: folders.parts(), sections: found.sections.sections() }
+  return { storage, spools, ...places, catchups: [...found.catchups.values()], intents, endedNotes, newestMs, foreign }
 }
 
-async function surveyCatchups(beginning: Beginning, parts: StorageParts): Promise<readonly CatchupBackup[]> {
-  const catchups = new Map<string, CatchupBackup>()
-  for await (const object of counted(beginning, 'catchups', { ...parts, folder: catchupFolder })) {
-    if (classifyKey(object.key).kind === 'foreign') noteForeign(beginning, object)
-    else addCatchup(catchups, object)
-  }
-  return [...catchups.values()]
+interface Found {
+  readonly catchups: Map<string, CatchupBackup>
+  readonly notes: StoredIntent[]
+  readonly sections: WalSections
 }
 
-async function surveyOwn(beginning: Beginning, parts: StorageParts): Promise<readonly StoredIntent[]> {
-  const intents: StoredIntent[] = []
-  for await (const { key } of counted(beginning, 'waltz', { ...parts, folder: waltzFolder }))
-    if (isRemovalIntentKey(key)) await readIntent(beginning.storage, key, { ...parts, intents })
-  return intents
+interface Counted {
+  readonly object: ObjectInfo
+  readonly parts: StorageParts
 }
 
-async function surveyWal(beginning: Beginning, parts: StorageParts): Promise<void> {
-  for await (const object of counted(beginning, 'wal', { ...parts, folder: walFolder })) {
-    const known = classifyKey(object.key)
-    if (known.kind === 'wal') parts.summer.add(known, object.size, object.modifiedAt.getTime())
-    else if (known.kind === 'foreign') noteForeign(beginning, object)
-    else if (known.kind === 'timeline-history' && !known.sidecar) parts.timelinesWithHistory.add(known.timeline)
-  }
+function addWal(beginning: Beginning, { sections }: Found, { object, parts }: Counted): void {
+  const known = classifyKey(object.key)
+  if (known.kind === 'foreign') noteForeign(beginning, object)
+  if (known.kind !== 'wal' && known.kind !== 'timeline-history') return
+  sections.add(known, spooled(object))
+  if (known.kind === 'wal') parts.summer.add(known, object.size, object.modifiedAt.getTime())
+  else if (!known.sidecar) parts.timelinesWithHistory.add(known.timeline)
+}
+
+async function addOwn(beginning: Beginning, { notes }: Found, { object, parts }: Counted): Promise<void> {
+  beginning.spools.waltz.add(spooled(object))
+  if (isRemovalIntentKey(object.key)) await readIntent(beginning.storage, object.key, { ...parts, intents: notes })
 }
 
 function noteForeign({ foreign }: Beginning, { key, size }: ObjectInfo): void {
@@ -146,19 +166,21 @@ function noteForeign({ foreign }: Beginning, { key, size }: ObjectInfo): void {
   foreign.example ??= key
 }
 
-function addCatchup(catchups: Map<string, CatchupBackup>, { key, size, modifiedAt }: ObjectInfo): void {
-  const known = classifyKey(key)
+function addCatchup(beginning: Beginning, { catchups }: Found, object: ObjectInfo): void {
+  const known = classifyKey(object.key)
+  beginning.spools.catchups.add(spooled(object))
+  if (known.kind === 'foreign') noteForeign(beginning, object)
   if (known.kind !== 'sentinel' && known.kind !== 'backup-object') return
   const name = known.backup
   if (parseBackupName(name) === undefined) return
-  const before = catchups.get(name)
+  const none = { name, walFileName: walFileNameOf(name), finished: false, bytes: 0, objects: 0, newestAt: object.modifiedAt }
+  const before = catchups.get(name) ?? none
   catchups.set(name, {
-    name,
-    walFileName: walFileNameOf(name),
-    finished: known.kind === 'sentinel' || before?.finished === true,
-    bytes: size + (before?.bytes ?? 0),
-    objects: 1 + (before?.objects ?? 0),
-    newestAt: before !== undefined && before.newestAt > modifiedAt ? before.newestAt : modifiedAt,
+    ...before,
+    finished: known.kind === 'sentinel' || before.finished,
+    bytes: object.size + before.bytes,
+    objects: 1 + before.objects,
+    newestAt: before.newestAt > object.modifiedAt ? before.newestAt : object.modifiedAt,
   })
 }
 

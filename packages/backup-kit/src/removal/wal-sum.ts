@@ -1,5 +1,5 @@
-import type { TimelineId } from '@waltz/pg-structures'
-import { endOfSegments, type KeyClass } from '@waltz/repository/removal'
+import { segmentsPerHigh, type TimelineId } from '@waltz/pg-structures'
+import { positionOf, type KeyClass, type SegmentPlace } from '@waltz/repository/removal'
 import type { LogRun } from '@waltz/retention-policy'
 
 /** WAL and what was noted beside it. */
@@ -19,8 +19,8 @@ export interface WalSummer {
 }
 
 interface OpenRun {
-  from: bigint
-  to: bigint
+  readonly from: SegmentPlace
+  to: SegmentPlace
   bytes: number
   lastMs: number
 }
@@ -29,8 +29,10 @@ interface OpenRun {
 interface Pass {
   readonly timeline: TimelineId
   readonly runs: OpenRun[]
-  readonly cuts: ReadonlySet<bigint>
-  last: bigint
+  /** Ascending; those before the next one were gone past. */
+  readonly cuts: readonly SegmentPlace[]
+  nextCut: number
+  last: SegmentPlace
 }
 
 /**
@@ -38,36 +40,32 @@ interface Pass {
  * Objects may come in any order of storages, in order of name within each.
  */
 export function createWalSummer(cuts: ReadonlyMap<TimelineId, readonly bigint[]>, segmentBytes: number | undefined): WalSummer {
+  const perHigh = segmentBytes === undefined ? 2 ** 32 : segmentsPerHigh(segmentBytes)
   const byTimeline = new Map<TimelineId, OpenRun[][]>()
   let pass: Pass | undefined
-  const enter = (timeline: TimelineId): OpenRun[] => {
+  const enter = (timeline: TimelineId, last: SegmentPlace): Pass => {
     const runs: OpenRun[] = []
     const passes = byTimeline.get(timeline)
     if (passes === undefined) byTimeline.set(timeline, [runs])
     else passes.push(runs)
-    return runs
-  }
-  const passFor = ({ timeline, first }: WalClass): Pass => {
-    if (pass === undefined || pass.timeline !== timeline || first < pass.last)
-      pass = { timeline, runs: enter(timeline), cuts: new Set(cuts.get(timeline)), last: first }
-    pass.last = first
-    return pass
+    return { timeline, runs, cuts: (cuts.get(timeline) ?? []).map(placeOf).toSorted(comparePlaces), nextCut: 0, last }
   }
   return {
     add(wal, size, modifiedMs) {
-      const { runs, cuts: limits } = passFor(wal)
-      const { first } = wal
-      const run = runs.at(-1)
-      const isInside = run !== undefined && first >= run.from && first < run.to
+      if (pass?.timeline !== wal.timeline || comparePlaces(wal, pass.last) < 0) pass = enter(wal.timeline, wal)
+      pass.last = wal
+      const run = pass.runs.at(-1)
+      const isInside = run !== undefined && comparePlaces(wal, run.from) >= 0 && comparePlaces(wal, run.to) < 0
       if (wal.form !== 'segment') {
         // It lies beside a segment and weighs something; it fills no gap.
         if (isInside) run.bytes += size
         return
       }
-      const to = endOfSegments(first, 1, segmentBytes)
       if (isInside) add(run, size, modifiedMs)
-      else if (run?.to === first && !limits.has(first)) add(Object.assign(run, { to }), size, modifiedMs)
-      else runs.push({ from: first, to, bytes: size, lastMs: modifiedMs })
+      else if (run !== undefined && comparePlaces(run.to, wal) === 0 && !isCut(pass, wal)) {
+        run.to = placeBehind(wal, perHigh)
+        add(run, size, modifiedMs)
+      } else pass.runs.push({ from: wal, to: placeBehind(wal, perHigh), bytes: size, lastMs: modifiedMs })
     },
     timelines: () =>
       [...byTimeline]
@@ -76,23 +74,44 @@ export function createWalSummer(cuts: ReadonlyMap<TimelineId, readonly bigint[]>
   }
 }
 
+function isCut(pass: Pass, at: SegmentPlace): boolean {
+  let cut = pass.cuts[pass.nextCut]
+  while (cut !== undefined && comparePlaces(cut, at) < 0) cut = pass.cuts[(pass.nextCut += 1)]
+  return cut !== undefined && comparePlaces(cut, at) === 0
+}
+
+/** Negative when the left one comes first. */
+export function comparePlaces(left: SegmentPlace, right: SegmentPlace): number {
+  return left.high - right.high || left.low - right.low
+}
+
+function placeOf(position: bigint): SegmentPlace {
+  return { high: Number(position >> 32n), low: Number(position & 0xffff_ffffn) }
+}
+
+/** As `endOfSegments` of one segment. */
+function placeBehind({ high, low }: SegmentPlace, perHigh: number): SegmentPlace {
+  const next = low + 1
+  return next < perHigh ? { high, low: next } : { high: high + Math.floor(next / perHigh), low: next % perHigh }
+}
+
 function add(run: OpenRun, size: number, modifiedMs: number): void {
   run.bytes += size
-  run.lastMs = Math.max(run.lastMs, modifiedMs)
+  if (modifiedMs > run.lastMs) run.lastMs = modifiedMs
 }
 
 /** The runs of several storages as one ascending list without overlaps. Where they overlap, the bytes of both count for the whole. */
 function merged(passes: readonly (readonly OpenRun[])[]): readonly LogRun[] {
   const runs: OpenRun[] = []
-  for (const run of passes.flat().toSorted((left, right) => Number(left.from > right.from) - Number(left.from < right.from))) {
+  for (const run of passes.flat().toSorted((left, right) => comparePlaces(left.from, right.from))) {
     const before = runs.at(-1)
-    if (before === undefined || run.from >= before.to) {
+    if (before === undefined || comparePlaces(run.from, before.to) >= 0) {
       runs.push({ ...run })
       continue
     }
     before.bytes += run.bytes
     before.lastMs = Math.max(before.lastMs, run.lastMs)
-    if (run.to > before.to) before.to = run.to
+    if (comparePlaces(run.to, before.to) > 0) before.to = run.to
   }
-  return runs.map(({ from, to, bytes, lastMs }) => ({ from, to, bytes, lastAt: new Date(lastMs) }))
+  return runs.map(({ from, to, bytes, lastMs }) => ({ from: positionOf(from), to: positionOf(to), bytes, lastAt: new Date(lastMs) }))
 }

@@ -8,6 +8,17 @@ import {
   type Lsn,
 } from '@waltz/pg-structures'
 
+/** Where a segment stands among those of its timeline, as two numbers: digits 9 to 16 of its name, and the last eight. */
+export interface SegmentPlace {
+  readonly high: number
+  readonly low: number
+}
+
+/** The same as one number: see `positionOfName`. */
+export function positionOf({ high, low }: SegmentPlace): bigint {
+  return (BigInt(high) << 32n) | BigInt(low)
+}
+
 /**
  * Where a segment stands among those of its timeline: the last 16 of the 24 digits of its name as a number. It orders segments whatever
  * their size, so that nothing depends on a size that may be set wrongly. `name` may go on behind the 24 digits.
@@ -21,7 +32,8 @@ export function positionOfName(name: string): bigint {
  * unused values behind the last segment of each 4 GiB; with a known size they are skipped, so that neighbours touch.
  */
 export function endOfSegments(first: bigint, segments: number, segmentBytes: number | undefined): bigint {
-  if (segmentBytes === undefined) return first + BigInt(segments)
+  // Of unknown size no more than four may fit into 4 GiB.
+  if (segmentBytes === undefined) return first + (segments === 1 ? 1n : BigInt(segments) << 30n)
   const perHigh = BigInt(segmentsPerHigh(segmentBytes))
   const low = (first & 0xffff_ffffn) + BigInt(segments)
   return ((first >> 32n) << 32n) + ((low / perHigh) << 32n) + (low % perHigh)

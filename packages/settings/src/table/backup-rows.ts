@@ -162,6 +162,7 @@ export const backupRows = {
     availability: 'now',
     min: 0,
     fallback: 86_400_000,
-    summary: 'How long a backup without sentinel and without lease, as WAL-G makes it, counts as being made after its newest object.',
+    summary:
+      'How long a backup without sentinel and without lease, as WAL-G makes it, counts as being made after its newest object: so long no deletion takes it for what a failed attempt left.',
   },
 } as const

@@ -59,15 +59,16 @@ const WINDOWS: Readonly<Record<RemovalDecision['window'], string>> = { onward: '
 
 function walTable({ wal }: RemovalPlan): string {
   return renderPlainTable(
-    ['timeline', 'storage', 'deletes', 'size', 'keeps', 'from', 'to'],
-    wal.map(({ timeline, storage, removed, kept, removedFrom, removedTo }) => [
+    ['timeline', 'storage', 'deletes', 'size', 'from', 'to', 'keeps', 'why'],
+    wal.map(({ timeline, storage, removed, kept, removedFrom, removedTo, reason }) => [
       String(timeline),
       storage,
       String(removed.objects),
       formatBytes(removed.bytes),
-      String(kept.objects),
       removedFrom ?? '-',
       removedTo ?? '-',
+      String(kept.objects),
+      reason,
     ]),
   )
 }
@@ -86,6 +87,25 @@ function windowText({ fromMoment, toMoment, branch, backup }: Window): string {
 
 function sumText({ objects, bytes }: ObjectSum): string {
   return `${objects} ${objects === 1 ? 'object' : 'objects'} (${formatBytes(bytes)})`
+}
+
+const MOST_ROWS = 50
+
+/** What stays although it was to go, and until when a lock keeps it. Empty when nothing does. */
+export function renderFailures({ failures, failed, locked }: RemovalResult): string {
+  if (failed === 0) return ''
+  const rows = failures
+    .slice(0, MOST_ROWS)
+    .map(({ key, storage, fault, lock }) => [key, storage, lock === undefined ? '-' : lockText(lock), fault.message])
+  const more = failed > rows.length ? `and ${failed - rows.length} more\n` : ''
+  const end = locked.until === undefined ? '' : `; the last of the locks ends at ${locked.until.toISOString()}`
+  const sum = locked.objects === 0 ? '' : `${locked.objects} ${locked.objects === 1 ? 'object is' : 'objects are'} locked${end}\n`
+  return `${renderPlainTable(['stays', 'storage', 'locked until', 'why'], rows)}${more}${sum}`
+}
+
+function lockText({ until, held = false }: NonNullable<RemovalResult['failures'][number]['lock']>): string {
+  const end = until?.toISOString()
+  return held ? [end, 'the hold is lifted'].filter(Boolean).join(', and ') : (end ?? 'an unknown time')
 }
 
 /** How many objects go of each folder, on standard error: scripts look there for the folder and the count (CMD 14). */
@@ -114,16 +134,18 @@ export function renderRemovalJson(plan: RemovalPlan, result?: RemovalResult): st
     dry_run: result === undefined,
     now: plan.now,
     storages: plan.storages,
+    left_out: plan.leftOut,
     wal_segment_bytes: plan.segmentBytes ?? null,
     backups: plan.decisions.map(jsonOfDecision),
     catchups: plan.catchups,
-    wal: plan.wal.map(({ storage, timeline, kept, removed, removedFrom, removedTo }) => ({
+    wal: plan.wal.map(({ storage, timeline, kept, removed, removedFrom, removedTo, reason }) => ({
       storage,
       timeline,
       kept,
       removed,
       removed_from: removedFrom ?? null,
       removed_to: removedTo ?? null,
+      reason,
     })),
     deletes: { ...plan.sums, total: totalOf(plan.sums) },
     restorable_before: plan.windowsBefore.map(jsonOfWindow),
@@ -136,7 +158,15 @@ export function renderRemovalJson(plan: RemovalPlan, result?: RemovalResult): st
         deleted: result.removed,
         failed: result.failed,
         not_tried: result.notTried,
-        failures: result.failures.map(({ storage, key, fault }) => ({ storage, key, code: fault.code, message: fault.message })),
+        locked: { objects: result.locked.objects, until: result.locked.until ?? null },
+        failures: result.failures.map(({ storage, key, fault, lock }) => ({
+          storage,
+          key,
+          code: fault.code,
+          message: fault.message,
+          locked_until: lock?.until ?? null,
+          held: lock?.held === true,
+        })),
       },
     }),
   }

@@ -2,7 +2,7 @@ import { Fault, type FullsWord, type RemovalPlan, type RemovalResult, type Remov
 import { parseJson } from '@waltz/repository'
 import type { Invocation } from '../../command.ts'
 import { usageFault } from '../../usage-fault.ts'
-import { logRemovalEvent, renderRemovalJson, renderRemovalPlan, sayRemovalSums } from './delete.render.ts'
+import { logRemovalEvent, renderFailures, renderRemovalJson, renderRemovalPlan, sayRemovalSums } from './delete.render.ts'
 
 /** `delete retain`. Resolves to 0. @throws Fault `invalid` `USAGE`; those of the deletion. */
 export async function runDeleteRetain(invocation: Invocation): Promise<number> {
@@ -106,7 +106,8 @@ export async function runDelete(invocation: Invocation, wish: RemovalWish): Prom
     },
   })
   progress.finish()
-  if (json && plan !== undefined) io.stdout(renderRemovalJson(plan, result))
+  if (!json) io.stdout(renderFailures(result))
+  else if (plan !== undefined) io.stdout(renderRemovalJson(plan, result))
   if (result.removed.objects > 0) log.info(`${result.removed.objects} objects deleted (plan ${result.planId})`)
   if (result.failed + result.notTried > 0) throw incompleteFault(result)
   return 0
@@ -131,19 +132,27 @@ function commandText(wish: RemovalWish): string {
   return wish.mode === 'garbage' ? `delete garbage${wish.area === undefined ? '' : ` ${wish.area}`}` : 'retention apply'
 }
 
-function incompleteFault({ failures, failed, notTried, removed }: RemovalResult): Fault {
+function incompleteFault({ failures, failed, notTried, removed, locked }: RemovalResult): Fault {
   const [first] = failures
-  const kind = failures.every(({ fault }) => fault.kind === first?.fault.kind) ? (first?.fault.kind ?? 'unavailable') : 'unavailable'
+  const kinds = new Set(failures.map(({ fault: { kind } }) => kind))
+  const kind = kinds.size === 1 ? ([...kinds][0] ?? 'unavailable') : 'unavailable'
   const more = notTried === 0 ? '' : `, and ${notTried} were not tried because of that`
+  const { key = 'unknown', fault } = first ?? {}
   return new Fault(
     kind,
     'REMOVAL_INCOMPLETE',
-    `${failed} objects could not be deleted${more}; the first is ${first?.key ?? 'unknown'}: ${first?.fault.message ?? ''}`,
+    `${countText(failed)} could not be deleted${more}; the first is ${key}: ${fault?.message ?? ''}`,
     {
-      hint: first?.fault.hint ?? 'what was begun is noted in the repository: the next deletion goes on with it',
+      hint: lockHint(locked) ?? fault?.hint ?? 'what was begun is noted in the repository: the next deletion goes on with it',
       context: { failed, notTried, deleted: removed.objects },
-      cause: first?.fault,
+      cause: fault,
       retryable: false,
     },
   )
+}
+
+const countText = (objects: number): string => `${objects} ${objects === 1 ? 'object' : 'objects'}`
+
+function lockHint({ until }: RemovalResult['locked']): string | undefined {
+  return until === undefined ? undefined : `the last of the locks ends at ${until.toISOString()}: run the same command again after that`
 }

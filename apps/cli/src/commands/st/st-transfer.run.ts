@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Fault } from '@waltz/errors'
 import { parseGoDuration } from '@waltz/settings'
-import { objectsToTransfer, transferObjects, type TransferGroup, type TransferOptions } from '@waltz/storage/tools'
-import { walFolder } from '@waltz/repository'
+import { objectsToTransfer, transferObjects, type TransferGroup, type TransferOptions, type TransferOutcome } from '@waltz/storage/tools'
+import { backupsFolder, walFolder } from '@waltz/repository'
 import type { Invocation } from '../../command.ts'
 import { formatBytes } from '../../format-amount.ts'
+import { surroundingsOf } from '../../open-kit.ts'
 import { usageFault } from '../../usage-fault.ts'
 import { backupFamilies, oneBackup } from './backup-families.ts'
 import { folderOf, oneStorage, textFlag } from './targets.ts'
@@ -19,7 +20,7 @@ export async function runTransferBackups(invocation: Invocation): Promise<number
       const warn = (message: string): void => invocation.log.warn(message)
       return limitGroups(backupGroups(options, { only: name, warn }), { ...limits, maxBackups, warn })
     },
-    true,
+    { skipPresent: true, hasBackups: true },
   )
 }
 
@@ -31,7 +32,8 @@ export async function runTransferWals(invocation: Invocation): Promise<number> {
 /** Moves everything below a prefix. @throws as `transfer`. */
 export async function runTransferFiles(invocation: Invocation): Promise<number> {
   const prefix = folderOf(invocation.args[0] ?? '')
-  return await transfer(invocation, (options, limits) => limitGroups(singleGroups(options, prefix), limits))
+  const hasBackups = prefix.startsWith(backupsFolder) || backupsFolder.startsWith(prefix)
+  return await transfer(invocation, (options, limits) => limitGroups(singleGroups(options, prefix), limits), { hasBackups })
 }
 
 interface Limits {
@@ -43,14 +45,31 @@ interface Limits {
 
 type Groups = (options: TransferOptions, limits: Limits) => AsyncIterable<TransferGroup>
 
+/** What is moved. */
+interface TransferKind {
+  /** Whole groups, of which the target may have some objects already. */
+  readonly skipPresent?: boolean
+  readonly hasBackups?: boolean
+}
+
 /**
  * What all three do. Resolves to 0.
- * @throws Fault `unavailable` `TRANSFER_INCOMPLETE` with the number of objects that could not be moved; with `--fail-fast` the first fault.
+ * @throws Fault `unavailable` `TRANSFER_INCOMPLETE` with the number of objects that could not be moved; with `--fail-fast` the first fault;
+ * `conflict` `LEASE_HELD` when a deletion is at work and backups would change their place.
  */
-async function transfer(invocation: Invocation, groups: Groups, skipPresent = false): Promise<number> {
+async function transfer(
+  invocation: Invocation,
+  groups: Groups,
+  { skipPresent = false, hasBackups = false }: TransferKind = {},
+): Promise<number> {
   const { io, log } = invocation
   const options = { ...(await optionsOf(invocation)), skipPresent }
-  const outcome = await transferObjects(groups(options, { maxFiles: countFlag(invocation, 'max-files', 0) }), options)
+  const maxFiles = countFlag(invocation, 'max-files', 0)
+  const move = async (signal: AbortSignal): Promise<TransferOutcome> => {
+    const parts = { ...options, signal }
+    return await transferObjects(groups(parts, { maxFiles }), parts)
+  }
+  const outcome = hasBackups && !options.preserve ? await withoutDeletions(invocation, options, move) : await move(io.signal)
   for (const { group, key, error } of outcome.failures) {
     log.error(`${key} of ${group}: ${error instanceof Error ? error.message : String(error)}`)
   }
@@ -64,13 +83,24 @@ async function transfer(invocation: Invocation, groups: Groups, skipPresent = fa
   throw new Fault(
     'unavailable',
     'TRANSFER_INCOMPLETE',
-    `${outcome.failed} objects could not be ${verb}; their groups are whole in the source`,
+    `${outcome.failed} objects could not be ${verb}; whatever belongs together is whole in the source or in the target`,
     {
       hint: 'run the same command again: what is there already is left out',
       context: { failed: outcome.failed },
       retryable: false,
     },
   )
+}
+
+/** A deletion that lists one storage after the other would see a backup in neither, and remove its WAL. */
+async function withoutDeletions<Result>(
+  { io }: Invocation,
+  { source, target, sleep }: TransferOptions,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const { withRemovalLeases } = await import('@waltz/backup-kit/copy')
+  const storages = [source, target].map((store) => ({ name: store.location, store }))
+  return await withRemovalLeases({ storages, surroundings: surroundingsOf(io, undefined), sleep, signal: io.signal }, work)
 }
 
 async function optionsOf(invocation: Invocation): Promise<TransferOptions> {
