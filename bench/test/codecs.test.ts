@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -95,7 +95,7 @@ describe('the lock of a machine', () => {
     let had = false
     const waiting = theirs.turn().then(() => (had = true))
     await ours.turn()
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    while (!somebodyWaitsFor(file)) await new Promise((resolve) => setTimeout(resolve, 5))
     expect(had).toBe(false)
     await ours.release()
     await waiting
@@ -106,7 +106,7 @@ describe('the lock of a machine', () => {
     const [ours, theirs] = [createMachineLock(file, 0), createMachineLock(file)]
     await ours.turn()
     const waiting = theirs.turn()
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    while (!somebodyWaitsFor(file)) await new Promise((resolve) => setTimeout(resolve, 5))
     let again = false
     const next = ours.turn().then(() => (again = true))
     await waiting
@@ -131,6 +131,12 @@ describe('the lock of a machine', () => {
     await expect(createMachineLock(join(folder, 'no', 'such', 'folder')).turn()).rejects.toThrow(/cannot be locked/)
   })
 })
+
+/** Whether the kernel knows of somebody who waits for the lock of a file. */
+function somebodyWaitsFor(file: string): boolean {
+  const place = new RegExp(`-> FLOCK .*:${statSync(file).ino} `)
+  return place.test(readFileSync('/proc/locks', 'utf8'))
+}
 
 function row(peer: string, change: Partial<ResultRow>, sample: Partial<Sample>): ResultRow {
   const samples = [{ wallMs: 100, cpuMs: 100, serverCpuMs: 0, peakRssBytes: 100 * MIB, foreignCpuMs: 0, load: 1, ...sample }]
