@@ -244,6 +244,8 @@ async function addTimeline(scene: Scene, major: PostgresMajor): Promise<string> 
   await server.waitForValue('select pg_is_in_recovery()', 'false')
   await server.query("insert into t values (5002, 'on timeline 2')")
   await server.query('select pg_switch_wal()')
+  // A server that stops gives its archiver no second chance.
+  await server.waitForValue("select count(*) from pg_ls_archive_statusdir() where name like '%.ready'", '0')
   await server.stop('fast')
   expect(readdirSync(join(root, 'wal_005'))).toContain('00000002.history.lz4')
   return root

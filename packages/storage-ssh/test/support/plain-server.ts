@@ -37,8 +37,12 @@ export interface PlainServerOptions {
   readonly maxConnections?: number
 }
 
-export const makeKey = (type: 'ed25519' | 'ecdsa' | 'rsa' = 'ed25519'): { readonly private: string; readonly public: string } =>
-  type === 'ed25519' ? utils.generateKeyPairSync(type) : utils.generateKeyPairSync(type as 'rsa', { bits: type === 'rsa' ? 2048 : 256 })
+/** A pair of keys. The library makes one now and then that it cannot read itself: then another one. */
+export function makeKey(type: 'ed25519' | 'ecdsa' | 'rsa' = 'ed25519'): { readonly private: string; readonly public: string } {
+  const bits = type === 'rsa' ? 2048 : 256
+  const pair = type === 'ed25519' ? utils.generateKeyPairSync(type) : utils.generateKeyPairSync(type as 'rsa', { bits })
+  return utils.parseKey(pair.private) instanceof Error ? makeKey(type) : pair
+}
 
 /** A public key in wire format. */
 export const wireKey = (text: string): Buffer => Buffer.from(text.split(' ')[1] ?? '', 'base64')
