@@ -48,7 +48,7 @@ export {
   type SegmentRecordCheckOptions,
   type SegmentRecordResult,
 } from './segment-record-check.ts'
-export type { SegmentProblem, SegmentProblemKind } from './segment-walk.ts'
+export type { SegmentProblem, SegmentProblemKind } from './segment-walk-state.ts'
 export type { WalRecord } from './wal-record.ts'
 export { createSegmentTimeScan, decodeRecordTime, type RecordTime, type SegmentTimes, type SegmentTimeScan } from './record-time.ts'
 export { decodeControlFile, type ClusterState, type ControlFile } from './control-file.ts'

@@ -1,7 +1,8 @@
 import { assert } from '@waltz/errors'
 import type { Crc32c } from './crc32c.ts'
 import type { Lsn, TimelineId } from './names.ts'
-import { positionAt, problemAt, walkPage, type PageBuffer, type SegmentProblem, type SegmentWalk } from './segment-walk.ts'
+import { walkPage } from './segment-walk.ts'
+import { positionAt, problemAt, type PageBuffer, type SegmentProblem, type SegmentWalk } from './segment-walk-state.ts'
 import { isSegmentBytes } from './wal-names.ts'
 import { MAX_KEPT_RECORD_BYTES, RECORD_HEADER_BYTES, type WalRecord } from './wal-record.ts'
 
