@@ -57,7 +57,7 @@ describe('policies', () => {
     const plan = await planOf(world, policies('last=1'))
     expect(goes(plan)).toEqual(here(other))
     const kept = plan.decisions.find(({ entry }) => entry.name === full)
-    expect(kept?.reasons.map(({ text }) => text)).toEqual([`default/${running} may depend on it`])
+    expect(kept?.reasons.map(({ text }) => text)).toEqual([`kept by default/${running}, which may depend on it`])
   })
 
   it('count a backup once that lies in two storages', async () => {

@@ -133,7 +133,7 @@ function planBackups(
 
 /** A running increment does not say what it is made from; its name does, as far as the segment. */
 function keepPinned(context: ChoiceContext): RetentionPolicy {
-  const reasons = new Map(pinnedEntries(context).map(({ entry, by }) => [idOf(entry), `${idOf(by)} may depend on it`]))
+  const reasons = new Map(pinnedEntries(context).map(({ entry, by }) => [idOf(entry), `${idOf(by)}, which may depend on it`]))
   return { description: 'what unfinished backups may depend on', log: 'consistent', reasonsToKeep: () => reasons }
 }
 

@@ -15,7 +15,7 @@ type Explain = (reason: RetentionReason, decision: RetentionDecision, about: Rea
 
 /** The planner knows no words of PostgreSQL and is small: what a person reads is said here. Kinds that are missing have texts of their own. */
 const TEXTS: Readonly<Partial<Record<ReasonKind, Explain>>> = {
-  policy: ({ text }) => (text.includes(' may depend on it') ? text : `kept by ${text}`),
+  policy: ({ text }) => `kept by ${text}`,
   'no-policy': () => 'kept by no rule',
   'not-chosen': (_, __, about) => notChosenText(about),
   permanent: (_, __, { entry }) =>
