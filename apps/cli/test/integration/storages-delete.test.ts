@@ -3,8 +3,8 @@ import { sourceOf } from '@waltz/bytes'
 import { kitSettings, openBackupKit } from '@waltz/backup-kit'
 import { s3Environment, sharedServer, signedS3Request, temporaryFolder, type StorageEnvironment } from '@waltz/testkit'
 import { describe, expect, it } from 'vitest'
-import { run } from '../../src/index.ts'
-import { createFakeIo } from '../fake-io.ts'
+import type { Ended } from '../run-in-folder.ts'
+import { keysOn, runOn } from './run-on-storage.ts'
 
 interface Recorded {
   readonly objects: readonly (readonly [key: string, modifiedAt: string, text?: string])[]
@@ -53,21 +53,8 @@ async function filled(environment: StorageEnvironment): Promise<void> {
   for (const one of sentinels) await put(one)
 }
 
-async function keysOf(environment: StorageEnvironment): Promise<readonly string[]> {
-  using io = createFakeIo({ now: () => new Date() })
-  Object.assign(io.env, environment)
-  expect(await run(['st', 'ls', '-r', '--json'], io)).toBe(0)
-  return (JSON.parse(io.out()) as readonly { readonly name: string }[]).map(({ name }) => name).toSorted()
-}
-
-async function waltz(
-  environment: StorageEnvironment,
-  ...argv: readonly string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  using io = createFakeIo({ now: () => new Date() })
-  Object.assign(io.env, { ...environment, TMPDIR: work.path })
-  const code = await run(argv, io)
-  return { code, out: io.out(), err: io.err() }
+function waltz(environment: StorageEnvironment, ...argv: readonly string[]): Promise<Ended> {
+  return runOn({ ...environment, TMPDIR: work.path }, argv)
 }
 
 function removedByWalG(args: readonly string[]): ReadonlySet<string> {
@@ -93,19 +80,19 @@ describe.each(kinds)('delete in $name', ({ missing, environment }) => {
   it.skipIf(missing !== undefined).each(modes)('$args removes what WAL-G removed', async ({ args, also, stays }) => {
     const settings = await environment()
     await filled(settings)
-    const before = await keysOf(settings)
+    const before = await keysOn(settings)
     const dry = await waltz(settings, 'delete', ...args, '--json')
     expect([dry.err, dry.code]).toEqual([dry.err, 0])
     const { plan, deletes } = JSON.parse(dry.out) as {
       readonly plan: string
       readonly deletes: { readonly total: { readonly objects: number } }
     }
-    expect(await keysOf(settings)).toEqual(before)
+    expect(await keysOn(settings)).toEqual(before)
     const done = await waltz(settings, 'delete', ...args, '--plan', plan)
     expect([done.err, done.code]).toEqual([done.err, 0])
     const gone = removedByWalG(args)
     const left = before.filter((key) => key === stays || (!gone.has(key) && key !== also))
-    expect(await keysOf(settings)).toEqual(left)
+    expect(await keysOn(settings)).toEqual(left)
     expect(deletes.total.objects).toBe(before.length - left.length)
   })
 })

@@ -3,8 +3,8 @@ import { sourceOf } from '@waltz/bytes'
 import { kitSettings, openBackupKit } from '@waltz/backup-kit'
 import { s3Environment, sharedServer, signedS3Request, temporaryFolder, type StorageEnvironment } from '@waltz/testkit'
 import { describe, expect, it } from 'vitest'
-import { run } from '../../src/index.ts'
-import { createFakeIo } from '../fake-io.ts'
+import type { Ended } from '../run-in-folder.ts'
+import { keysOn, runOn } from './run-on-storage.ts'
 
 const radosgw = await sharedServer('radosgw')
 const work = temporaryFolder()
@@ -41,19 +41,8 @@ function restOf(name: string, minute: number): Record<string, string> {
   }
 }
 
-async function waltz(
-  environment: StorageEnvironment,
-  ...argv: readonly string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  using io = createFakeIo({ now: () => new Date() })
-  Object.assign(io.env, { ...environment, TMPDIR: work.path })
-  const code = await run(argv, io)
-  return { code, out: io.out(), err: io.err() }
-}
-
-async function keysOf(environment: StorageEnvironment): Promise<readonly string[]> {
-  const { out } = await waltz(environment, 'st', 'ls', '-r', '--json')
-  return (JSON.parse(out) as readonly { readonly name: string }[]).map(({ name }) => name).toSorted()
+function waltz(environment: StorageEnvironment, ...argv: readonly string[]): Promise<Ended> {
+  return runOn({ ...environment, TMPDIR: work.path }, argv)
 }
 
 describe.skipIf(radosgw.missing !== undefined)(`delete where objects are locked, on ${radosgw.title}`, () => {
@@ -61,7 +50,7 @@ describe.skipIf(radosgw.missing !== undefined)(`delete where objects are locked,
     const settings = await lockable()
     await put({ ...settings, ...LOCKS }, sentinelOf(OLD))
     await put(settings, { ...restOf(OLD, 1), ...restOf(NEW, 2), ...sentinelOf(NEW) })
-    const before = await keysOf(settings)
+    const before = await keysOn(settings)
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 13)
 
     const shown = await waltz(settings, 'delete', 'retain', '1', '--confirm')
@@ -72,7 +61,7 @@ describe.skipIf(radosgw.missing !== undefined)(`delete where objects are locked,
     expect(shown.out).toMatch(/^stays +storage +locked until +why$/m)
     expect(shown.out).toMatch(new RegExp(`^basebackups_005/${OLD}_backup_stop_sentinel.json +default +${tomorrow}`, 'm'))
     expect(shown.out).toContain(`1 object is locked; the last of the locks ends at ${tomorrow}`)
-    expect((await keysOf(settings)).filter((key) => !key.startsWith('waltz/'))).toEqual(before)
+    expect((await keysOn(settings)).filter((key) => !key.startsWith('waltz/'))).toEqual(before)
 
     const told = await waltz(settings, 'delete', 'retain', '1', '--confirm', '--json')
     expect(JSON.parse(told.out)).toMatchObject({
@@ -89,7 +78,7 @@ describe.skipIf(radosgw.missing !== undefined)(`delete where objects are locked,
     await put(settings, { ...restOf(OLD, 1), ...sentinelOf(OLD), ...restOf(NEW, 2), ...sentinelOf(NEW) })
     const done = await waltz({ ...settings, ...LOCKS }, 'delete', 'retain', '1', '--confirm')
     expect([done.err, done.code]).toEqual([done.err, 0])
-    expect((await keysOf(settings)).filter((key) => !key.includes(NEW.slice(5)))).toEqual([])
+    expect((await keysOn(settings)).filter((key) => !key.includes(NEW.slice(5)))).toEqual([])
   })
 
   it('ends well where the bucket locks them: the next deletion takes none of them for work to do', async () => {
@@ -102,7 +91,7 @@ describe.skipIf(radosgw.missing !== undefined)(`delete where objects are locked,
     await signedS3Request(radosgw.server, { method: 'PUT', path: `/${bucket}`, query: { 'object-lock': '' }, headers, body })
     const first = await waltz(settings, 'delete', 'retain', '1', '--confirm')
     expect([first.err, first.code]).toEqual([first.err, 0])
-    const left = await keysOf(settings)
+    const left = await keysOn(settings)
     expect(left.filter((key) => key.includes(OLD.slice(5)))).toEqual([])
     expect(left.filter((key) => key.startsWith('waltz/deletions/'))).toHaveLength(2)
     const second = await waltz(settings, 'delete', 'retain', '1', '--confirm')

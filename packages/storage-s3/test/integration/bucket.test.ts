@@ -1,25 +1,17 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { sourceOf } from '@waltz/bytes'
-import { isFault, type Fault } from '@waltz/errors'
+import type { Fault } from '@waltz/errors'
 import type { MaintainedStore } from '@waltz/storage'
 import { sharedServer, signedS3Request } from '@waltz/testkit'
 import { createS3Store } from '../../src/index.ts'
 import { claimKey } from '../../src/hidden-keys.ts'
+import { faultOf } from '../support/fault-of.ts'
 import { PART_BYTES, radosgwOptions, radosgwStore } from '../support/radosgw.ts'
 
 const radosgw = await sharedServer('radosgw')
 const large = (fill: number): AsyncIterable<Uint8Array> => sourceOf(Buffer.alloc(PART_BYTES + 9, fill))
 const text = (words: string): AsyncIterable<Uint8Array> => sourceOf(new TextEncoder().encode(words))
-
-async function faultOf(promise: Promise<unknown>): Promise<Fault> {
-  const error = await promise.then(
-    () => undefined,
-    (failure: unknown) => failure,
-  )
-  if (!isFault(error)) throw new Error(`no fault but ${String(error)}`)
-  return error
-}
 
 async function calls(store: MaintainedStore): Promise<readonly Fault[]> {
   const list = async (): Promise<void> => {

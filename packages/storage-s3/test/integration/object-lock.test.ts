@@ -1,23 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { sourceOf } from '@waltz/bytes'
-import { isFault, type Fault } from '@waltz/errors'
 import { lockOf } from '@waltz/storage'
 import { sharedServer, signedS3Request } from '@waltz/testkit'
 import { createS3Store } from '../../src/index.ts'
+import { faultOf } from '../support/fault-of.ts'
 import { radosgwOptions } from '../support/radosgw.ts'
 
 const radosgw = await sharedServer('radosgw')
 const text = (words: string): AsyncIterable<Uint8Array> => sourceOf(new TextEncoder().encode(words))
 const DAY_MS = 86_400_000
-
-async function faultOf(promise: Promise<unknown>): Promise<Fault> {
-  const error = await promise.then(
-    () => undefined,
-    (failure: unknown) => failure,
-  )
-  if (!isFault(error)) throw new Error(`no fault but ${String(error)}`)
-  return error
-}
 
 describe.skipIf(radosgw.missing !== undefined)(`objects under a lock on ${radosgw.title}`, () => {
   it.each(['requests', 'aws-sdk'] as const)('a refused deletion tells when the lock ends (%s)', async (engine) => {
